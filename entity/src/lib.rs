@@ -1,1 +1,83 @@
+//! Tables and value types of the registry, one table per file, columns in reading order.
+//! Nothing here queries, decides who may see a value, or writes a value out: the store reads and writes,
+//! `access` decides, and personal values have neither `Serialize` nor `Display`.
+//!
+//! Most tables hang from a student: their key is `(student_id, id)`. Start reading at [`student`] and
+//! [`enrollment`]; the types of the columns are in [`value`].
 
+pub mod access_grant;
+pub mod account;
+pub mod aid_grant;
+pub mod aid_programme;
+pub mod archive;
+pub mod archive_item;
+pub mod attendance;
+pub mod audit;
+pub mod class_group;
+pub mod class_membership;
+pub mod course;
+pub mod deployment;
+pub mod duty;
+pub mod enrollment;
+pub mod exam;
+pub mod exam_course;
+pub mod guardian;
+pub mod guardianship;
+pub mod history;
+pub mod idempotency;
+pub mod identity_document;
+pub mod lifecycle;
+pub mod lookup_key;
+pub mod organisation;
+pub mod outbox;
+pub mod reward;
+pub mod sanction;
+pub mod school_authority;
+pub mod school_year;
+pub mod score;
+pub mod staff;
+pub mod stage;
+pub mod student;
+pub mod student_number;
+pub mod term;
+pub mod value;
+pub mod year_level;
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::resolver_utils::EnumType;
+    use sea_orm::ActiveEnum;
+
+    /// The name of each item in the schema is the stored word in capitals.
+    fn same_words<E: ActiveEnum<Value = String> + EnumType>() {
+        let items = E::items();
+        assert_eq!(items.len(), E::values().len());
+        for item in items {
+            assert_eq!(item.name, item.value.to_value().to_uppercase(), "{}", std::any::type_name::<E>());
+        }
+    }
+
+    #[test]
+    fn enums_have_one_word_for_schema_and_database() {
+        same_words::<crate::account::AccountKind>();
+        same_words::<crate::aid_grant::AidState>();
+        same_words::<crate::aid_programme::AidKind>();
+        same_words::<crate::archive::ArchiveState>();
+        same_words::<crate::archive_item::ArchiveCategory>();
+        same_words::<crate::attendance::AttendanceKind>();
+        same_words::<crate::audit::AuditOutcome>();
+        same_words::<crate::class_membership::MembershipKind>();
+        same_words::<crate::duty::DutyKind>();
+        same_words::<crate::enrollment::EnrollmentState>();
+        same_words::<crate::exam::ExamKind>();
+        same_words::<crate::exam::ExamState>();
+        same_words::<crate::guardianship::Custody>();
+        same_words::<crate::lifecycle::Lifecycle>();
+        same_words::<crate::organisation::OrganisationLevel>();
+        same_words::<crate::sanction::SanctionState>();
+        same_words::<crate::stage::Stage>();
+        same_words::<crate::student::LeftBehind>();
+        same_words::<crate::student::Transport>();
+        same_words::<crate::student_number::StudentNumberKind>();
+    }
+}

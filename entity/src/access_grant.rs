@@ -1,0 +1,43 @@
+//! The source of every right in the registry. The place columns fit the reach: a check in the database holds that.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+
+use crate::value::{AccessGrantId, AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId};
+
+/// A role that an account holds with a reach, for a time (授权).
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "access_grant")]
+pub struct Model {
+    /// Key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AccessGrantId,
+    /// The account.
+    pub account_id: AccountId,
+    /// Name of the role as in the policy files.
+    pub role: String,
+    /// Name of the reach: own, ward, teaching, class, year_level, school, region or anywhere.
+    pub reach: String,
+    /// The student; reaches own and ward.
+    pub student_id: Option<StudentId>,
+    /// The class; reaches teaching and class.
+    pub class_group_id: Option<ClassGroupId>,
+    /// The course; reach teaching.
+    pub course_id: Option<CourseId>,
+    /// The year level; reach year_level.
+    pub year_level_id: Option<YearLevelId>,
+    /// The school or authority; reaches school and region.
+    pub organisation_id: Option<OrganisationId>,
+    /// First day.
+    pub since: NaiveDate,
+    /// Last day; null while open.
+    pub until: Option<NaiveDate>,
+    /// The instant of revocation; null unless revoked.
+    pub ended_at: Option<DateTimeUtc>,
+}
+
+/// No relations: the store joins by column, within a scope.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,197 @@
+//! Who is asking: an account, the grants it holds today, and the policy they are read under.
+//!
+//! A [`Session`] is what stays the same between requests of one account (and is kept in memory);
+//! a [`Caller`] is one request. Nothing here reads the database.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use sea_orm::DbBackend;
+use uuid::Uuid;
+use xueji_entity::value::{AccountId, Language};
+
+use super::policy::Policy;
+use super::table::{Pair, Plan, Reach, RoleId};
+use super::view::Noun;
+
+/// Where a grant holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// No place: what every signed-in caller, or an administrator, holds.
+    Anywhere,
+    /// One student: the caller (own) or a ward.
+    Student(Uuid),
+    /// One course in one class.
+    Teaching {
+        /// The class group.
+        class_group: Uuid,
+        /// The course.
+        course: Uuid,
+    },
+    /// One class group.
+    ClassGroup(Uuid),
+    /// One year level.
+    YearLevel(Uuid),
+    /// One school, or the authority of a region.
+    Organisation(Uuid),
+}
+
+/// A role held at a place (授权), from a day until a day, both included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The grant's own id.
+    pub id: Uuid,
+    /// The role.
+    pub role: RoleId,
+    /// The kind of place.
+    pub reach: Reach,
+    /// The place.
+    pub place: Place,
+    /// First day.
+    pub since: NaiveDate,
+    /// Last day; none while open.
+    pub until: Option<NaiveDate>,
+}
+
+impl Grant {
+    /// True on every day from the first to the last.
+    pub fn holds(&self, today: NaiveDate) -> bool {
+        self.since <= today && self.until.is_none_or(|until| today <= until)
+    }
+}
+
+/// The places at which one pair of role and reach is held.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Students (own, ward).
+    pub students: Vec<Uuid>,
+    /// Class groups.
+    pub class_groups: Vec<Uuid>,
+    /// Class group and course.
+    pub teaching: Vec<(Uuid, Uuid)>,
+    /// Year levels.
+    pub year_levels: Vec<Uuid>,
+    /// Schools or authorities.
+    pub organisations: Vec<Uuid>,
+}
+
+/// One pair of role and reach with the places it is held at.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Role and reach.
+    pub pair: Pair,
+    /// Where.
+    pub places: Places,
+}
+
+/// What an account holds on one day under one policy.
+#[derive(Debug)]
+pub struct Session {
+    /// The account.
+    pub account: AccountId,
+    /// The day the grants were read for.
+    pub today: NaiveDate,
+    /// The grants that hold on that day.
+    pub grants: Vec<Grant>,
+    /// The grants by role and reach; the first is *anyone, anywhere*. At most 63.
+    pub held: Vec<Held>,
+    /// The policy they are read under.
+    pub policy: Arc<Policy>,
+    plans: Mutex<HashMap<u64, Arc<Plan>>>,
+}
+
+impl Session {
+    /// Collects the grants that hold on `today`.
+    pub fn new(
+        account: AccountId,
+        grants: Vec<Grant>,
+        policy: Arc<Policy>,
+        today: NaiveDate,
+    ) -> Self {
+        let grants: Vec<_> = grants.into_iter().filter(|grant| grant.holds(today)).collect();
+        let mut held =
+            vec![Held { pair: Pair::ANYONE, places: Places::default() }];
+        for grant in &grants {
+            let pair = Pair { role: grant.role, reach: grant.reach };
+            let at = held.iter().position(|held| held.pair == pair).unwrap_or_else(|| {
+                held.push(Held { pair, places: Places::default() });
+                held.len() - 1
+            });
+            let places = &mut held[at].places;
+            match grant.place {
+                Place::Anywhere => {}
+                Place::Student(id) => places.students.push(id),
+                Place::Teaching { class_group, course } => {
+                    places.teaching.push((class_group, course));
+                }
+                Place::ClassGroup(id) => places.class_groups.push(id),
+                Place::YearLevel(id) => places.year_levels.push(id),
+                Place::Organisation(id) => places.organisations.push(id),
+            }
+        }
+        held.truncate(63);
+        Self { account, today, grants, held, policy, plans: Mutex::new(HashMap::new()) }
+    }
+
+    /// The sights of a row that the held pairs in this bit set cover.
+    pub fn plan(&self, covers: u64) -> Arc<Plan> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(plans.entry(covers).or_insert_with(|| {
+            let pairs: Vec<_> = self
+                .held
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| covers & (1 << bit) != 0)
+                .map(|(_, held)| held.pair)
+                .collect();
+            Arc::new(self.policy.table.plan(&pairs))
+        }))
+    }
+
+    /// The held pairs, as bits, whose role may see rows of this noun.
+    pub fn seeing(&self, noun: &Noun) -> u64 {
+        self.bits(|pair| self.policy.table.rows(pair, noun.noun_id()))
+    }
+
+    /// The held pairs, as bits, whose role may count rows of this noun.
+    pub fn counting(&self, noun: &Noun) -> u64 {
+        self.bits(|pair| self.policy.table.aggregates(pair, noun.noun_id()))
+    }
+
+    fn bits(&self, test: impl Fn(Pair) -> bool) -> u64 {
+        self.held
+            .iter()
+            .enumerate()
+            .filter(|(_, held)| test(held.pair))
+            .fold(0, |bits, (bit, _)| bits | 1 << bit)
+    }
+}
+
+/// One request of one account.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What the account holds.
+    pub session: Arc<Session>,
+    /// The language of messages and labels.
+    pub language: Language,
+    /// The request's id, for logs and answers.
+    pub request_id: Arc<str>,
+    /// The dialect of the database that conditions are written for.
+    pub backend: DbBackend,
+    /// Counts the statements of this request.
+    pub meter: Arc<AtomicU32>,
+}
+
+impl Caller {
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        self.session.account
+    }
+
+    /// Today in the deployment's time zone.
+    pub fn today(&self) -> NaiveDate {
+        self.session.today
+    }
+}

@@ -1,0 +1,289 @@
+//! Which rows a reach covers: the place of a row as a condition inside the statement.
+//!
+//! One definition for every noun and reach. An unknown combination covers nothing. Nothing here
+//! runs a query.
+
+use chrono::NaiveDate;
+use sea_orm::sea_query::extension::postgres::PgFunc;
+use sea_orm::sea_query::{ArrayType, Expr, ExprTrait, Query, SelectStatement, Value};
+use sea_orm::DbBackend;
+use uuid::Uuid;
+
+use super::caller::{Held, Places};
+use super::table::Reach;
+use super::view::{Hangs, Holds};
+
+/// What conditions are written with.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing {
+    /// The dialect.
+    pub backend: DbBackend,
+    /// Today in the deployment's time zone.
+    pub today: NaiveDate,
+}
+
+/// A condition that no row meets.
+pub fn nothing() -> Expr {
+    Expr::cust("1 = 0")
+}
+
+/// A condition that every row meets.
+pub fn everything() -> Expr {
+    Expr::cust("1 = 1")
+}
+
+/// `expr` is one of `ids`. The statement's text depends on the number of ids only on SQLite.
+pub fn among(expr: Expr, ids: &[Uuid], backend: DbBackend) -> Expr {
+    match (ids, backend) {
+        ([], _) => nothing(),
+        ([id], _) => expr.eq(Expr::val(*id)),
+        (ids, DbBackend::Postgres) => {
+            let values = ids.iter().map(|id| Value::from(*id)).collect();
+            expr.eq(PgFunc::any(Expr::val(Value::Array(ArrayType::Uuid, Some(Box::new(values))))))
+        }
+        (ids, _) => expr.is_in(ids.iter().copied()),
+    }
+}
+
+/// The row of a dated table holds today.
+pub fn holds_today(alias: &'static str, today: NaiveDate) -> Expr {
+    Expr::col((alias, "since")).lte(today).and(
+        Expr::col((alias, "until")).is_null().or(Expr::col((alias, "until")).gte(today)),
+    )
+}
+
+/// The row of a table in between holds.
+pub fn holds(alias: &'static str, how: Holds, today: NaiveDate) -> Expr {
+    let live = Expr::col((alias, "lifecycle")).eq("live");
+    match how {
+        Holds::Today => live.and(holds_today(alias, today)),
+        Holds::OrdinaryToday => live
+            .and(holds_today(alias, today))
+            .and(Expr::col((alias, "kind")).eq("ordinary")),
+        Holds::Live => live.and(Expr::col((alias, "live")).eq(true)),
+    }
+}
+
+/// The schools that the authorities `ids`, or authorities below them, look after today.
+fn schools_under(ids: &[Uuid], writing: Writing) -> SelectStatement {
+    let under = |column: &'static str| among(Expr::col(("o", column)), ids, writing.backend);
+    Query::select()
+        .column(("sa", "school_id"))
+        .from_as("school_authority", "sa")
+        .inner_join_as_organisation()
+        .and_where(holds_today("sa", writing.today))
+        .and_where(
+            under("id").or(under("county_id")).or(under("city_id")).or(under("province_id")),
+        )
+        .to_owned()
+}
+
+trait JoinOrganisation {
+    fn inner_join_as_organisation(&mut self) -> &mut Self;
+}
+
+impl JoinOrganisation for SelectStatement {
+    fn inner_join_as_organisation(&mut self) -> &mut Self {
+        self.join_as(
+            sea_orm::JoinType::InnerJoin,
+            "organisation",
+            "o",
+            Expr::col(("o", "id")).equals(("sa", "authority_id")),
+        )
+    }
+}
+
+fn members(class_groups: &[Uuid], writing: Writing) -> SelectStatement {
+    Query::select()
+        .column(("cm", "student_id"))
+        .from_as("class_membership", "cm")
+        .and_where(among(Expr::col(("cm", "class_group_id")), class_groups, writing.backend))
+        .and_where(holds("cm", Holds::Today, writing.today))
+        .to_owned()
+}
+
+fn enrolled(condition: Expr) -> SelectStatement {
+    Query::select()
+        .column(("en", "student_id"))
+        .from_as("enrollment", "en")
+        .and_where(condition)
+        .and_where(Expr::col(("en", "live")).eq(true))
+        .and_where(Expr::col(("en", "lifecycle")).eq("live"))
+        .to_owned()
+}
+
+fn class_groups_taught(places: &Places) -> Vec<Uuid> {
+    let mut ids: Vec<_> = places.teaching.iter().map(|(class_group, _)| *class_group).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// `student` (an expression for a student's id) is a student that the reach covers today.
+pub fn student_covered(student: Expr, reach: Reach, places: &Places, writing: Writing) -> Expr {
+    let en = |column: &'static str| Expr::col(("en", column));
+    match reach {
+        Reach::Anywhere => everything(),
+        Reach::Own | Reach::Ward => among(student, &places.students, writing.backend),
+        Reach::Teaching => student.in_subquery(members(&class_groups_taught(places), writing)),
+        Reach::Class => student.in_subquery(members(&places.class_groups, writing)),
+        Reach::YearLevel => student.in_subquery(enrolled(among(
+            en("year_level_id"),
+            &places.year_levels,
+            writing.backend,
+        ))),
+        Reach::School => student.in_subquery(enrolled(among(
+            en("school_id"),
+            &places.organisations,
+            writing.backend,
+        ))),
+        Reach::Region => student.in_subquery(enrolled(
+            en("school_id").in_subquery(schools_under(&places.organisations, writing)),
+        )),
+    }
+}
+
+/// `class_group` (an expression for its id) is a class group that the reach covers.
+fn class_group_covered(id: Expr, reach: Reach, places: &Places, writing: Writing) -> Expr {
+    let of = |condition: Expr| {
+        Query::select()
+            .column(("cg", "id"))
+            .from_as("class_group", "cg")
+            .and_where(condition)
+            .to_owned()
+    };
+    let cg = |column: &'static str| Expr::col(("cg", column));
+    match reach {
+        Reach::Anywhere => nothing(),
+        // A pupil's earlier classes stay known to the pupil and the family.
+        Reach::Own | Reach::Ward => id.in_subquery(
+            Query::select()
+                .column(("cm", "class_group_id"))
+                .from_as("class_membership", "cm")
+                .and_where(among(Expr::col(("cm", "student_id")), &places.students, writing.backend))
+                .and_where(Expr::col(("cm", "lifecycle")).eq("live"))
+                .to_owned(),
+        ),
+        Reach::Teaching => among(id, &class_groups_taught(places), writing.backend),
+        Reach::Class => among(id, &places.class_groups, writing.backend),
+        Reach::YearLevel => {
+            id.in_subquery(of(among(cg("year_level_id"), &places.year_levels, writing.backend)))
+        }
+        Reach::School => {
+            id.in_subquery(of(among(cg("school_id"), &places.organisations, writing.backend)))
+        }
+        Reach::Region => id.in_subquery(of(
+            cg("school_id").in_subquery(schools_under(&places.organisations, writing)),
+        )),
+    }
+}
+
+fn organisation_covered(id: Expr, places: &Places, reach: Reach, writing: Writing) -> Expr {
+    if reach == Reach::Region {
+        among(id.clone(), &places.organisations, writing.backend)
+            .or(id.in_subquery(schools_under(&places.organisations, writing)))
+    } else {
+        among(id, &places.organisations, writing.backend)
+    }
+}
+
+fn staff_on_duty(staff: Expr, class_group: impl Fn(Expr) -> Expr, writing: Writing) -> Expr {
+    staff.in_subquery(
+        Query::select()
+            .column(("du", "staff_id"))
+            .from_as("duty", "du")
+            .and_where(class_group(Expr::col(("du", "class_group_id"))))
+            .and_where(holds_today("du", writing.today))
+            .to_owned(),
+    )
+}
+
+/// The condition that a row of the noun, under this alias, is covered by what is held.
+pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing) -> Expr {
+    let (reach, places) = (held.pair.reach, &held.places);
+    let col = |column: &'static str| Expr::col((alias, column));
+    match hangs {
+        Hangs::Student => student_covered(col("id"), reach, places, writing),
+        Hangs::OfStudent | Hangs::Score | Hangs::Sanction => {
+            let student = student_covered(col("student_id"), reach, places, writing);
+            match row_rule(hangs, alias, held, writing) {
+                Some(rule) => student.and(rule),
+                None => student,
+            }
+        }
+        Hangs::ClassGroup => class_group_covered(col("id"), reach, places, writing),
+        Hangs::Staff => match reach {
+            Reach::School | Reach::Region => {
+                organisation_covered(col("organisation_id"), places, reach, writing)
+            }
+            Reach::Anywhere => nothing(),
+            Reach::Own | Reach::Ward | Reach::Teaching | Reach::Class | Reach::YearLevel => {
+                staff_on_duty(
+                    col("id"),
+                    |class_group| class_group_covered(class_group, reach, places, writing),
+                    writing,
+                )
+            }
+        },
+        Hangs::Duty => match reach {
+            Reach::School | Reach::Region => {
+                organisation_covered(col("organisation_id"), places, reach, writing)
+            }
+            Reach::Anywhere => nothing(),
+            Reach::Own | Reach::Ward | Reach::Teaching | Reach::Class | Reach::YearLevel => {
+                class_group_covered(col("class_group_id"), reach, places, writing)
+            }
+        },
+        Hangs::Open => {
+            if reach == Reach::Anywhere {
+                everything()
+            } else {
+                nothing()
+            }
+        }
+    }
+}
+
+/// What narrows a row beyond the student it hangs from; none where the student decides alone.
+pub fn row_rule(
+    hangs: Hangs,
+    alias: &'static str,
+    held: &Held,
+    writing: Writing,
+) -> Option<Expr> {
+    let col = |column: &'static str| Expr::col((alias, column));
+    match (hangs, held.pair.reach) {
+        // Outside the school a score exists once it is published.
+        (Hangs::Score, Reach::Own | Reach::Ward | Reach::Region) => Some(col("published").eq(true)),
+        // A teacher of a course sees that course in the classes where it is taught.
+        (Hangs::Score, Reach::Teaching) => {
+            let mut courses: Vec<_> = held.places.teaching.clone();
+            courses.sort_unstable();
+            courses.dedup();
+            let mut by_course: Vec<(Uuid, Vec<Uuid>)> = Vec::new();
+            for (class_group, course) in courses {
+                match by_course.iter_mut().find(|(known, _)| *known == course) {
+                    Some((_, class_groups)) => class_groups.push(class_group),
+                    None => by_course.push((course, vec![class_group])),
+                }
+            }
+            Some(by_course.into_iter().fold(nothing(), |any, (course, class_groups)| {
+                any.or(col("course_id")
+                    .eq(Expr::val(course))
+                    .and(col("student_id").in_subquery(members(&class_groups, writing))))
+            }))
+        }
+        // A quashed sanction is shown to nobody (domain rule: 被撤销的处分不再出现).
+        (Hangs::Sanction, _) => Some(col("state").ne("quashed")),
+        (
+            Hangs::Student
+            | Hangs::OfStudent
+            | Hangs::Score
+            | Hangs::ClassGroup
+            | Hangs::Staff
+            | Hangs::Duty
+            | Hangs::Open,
+            _,
+        ) => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! Which rows of a noun a caller reads, and which columns of them may be used how.
+//!
+//! A [`Scope`] is the key to the data: every read takes one, only a caller makes one. It turns the
+//! held grants into one condition, and says for each use of a column on which rows it is allowed.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+
+use super::caller::Caller;
+use super::place::{covered, everything, nothing, row_rule, Writing};
+use super::shown::Sights;
+use super::table::{Pair, Plan, Reach, Sight, Uses};
+use super::view::{Hangs, Noun};
+use crate::error::{Error, Result};
+
+/// On which rows of a scope a column may be used in some way.
+#[derive(Clone, Debug)]
+pub enum Guard {
+    /// On every row.
+    Everywhere,
+    /// On the rows that meet this condition.
+    Where(Expr),
+    /// On no row.
+    Nowhere,
+}
+
+/// The rows of one noun that one caller reads.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    noun: &'static Noun,
+    caller: Arc<Caller>,
+    /// The held pairs through which rows exist for the caller.
+    seeing: u64,
+}
+
+impl Scope {
+    /// The rows that the caller may read one by one.
+    pub fn reading(caller: &Arc<Caller>, noun: &'static Noun) -> Self {
+        Self { noun, caller: Arc::clone(caller), seeing: caller.session.seeing(noun) }
+    }
+
+    /// The rows that the caller may count; sights play no part there.
+    pub fn counting(caller: &Arc<Caller>, noun: &'static Noun) -> Self {
+        Self { noun, caller: Arc::clone(caller), seeing: caller.session.counting(noun) }
+    }
+
+    /// The same rows, narrowed to the pairs that `keep` accepts (a guardian's wards, say).
+    #[must_use]
+    pub fn narrowed(mut self, keep: impl Fn(Pair) -> bool) -> Self {
+        for (bit, held) in self.caller.session.held.iter().enumerate() {
+            if !keep(held.pair) {
+                self.seeing &= !(1 << bit);
+            }
+        }
+        self
+    }
+
+    /// The noun.
+    pub fn noun(&self) -> &'static Noun {
+        self.noun
+    }
+
+    /// The caller.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// True when no row can exist for the caller.
+    pub fn is_empty(&self) -> bool {
+        self.seeing == 0
+    }
+
+    fn writing(&self) -> Writing {
+        Writing { backend: self.caller.backend, today: self.caller.today() }
+    }
+
+    fn any_of(&self, bits: u64, alias: &'static str) -> Expr {
+        self.bits(bits)
+            .map(|bit| {
+                covered(
+                    self.noun.shape.hangs,
+                    alias,
+                    &self.caller.session.held[bit],
+                    self.writing(),
+                )
+            })
+            .reduce(|any, condition| any.or(condition))
+            .unwrap_or_else(nothing)
+    }
+
+    fn bits(&self, bits: u64) -> impl Iterator<Item = usize> + use<> {
+        let count = self.caller.session.held.len();
+        (0..count).filter(move |bit| bits & (1 << bit) != 0)
+    }
+
+    /// The condition on a row under this alias; the lifecycle is part of it.
+    pub fn condition(&self, alias: &'static str) -> Expr {
+        self.alive(alias, self.any_of(self.seeing, alias))
+    }
+
+    /// The condition on a row whose student the caller was shown in the same request, and the bits
+    /// that cover the student. None where a pair narrows rows further than the student does.
+    pub fn under_student(&self, alias: &'static str) -> Option<Expr> {
+        let narrowed = self.bits(self.seeing).any(|bit| {
+            row_rule(
+                self.noun.shape.hangs,
+                alias,
+                &self.caller.session.held[bit],
+                self.writing(),
+            )
+            .is_some()
+        });
+        (self.noun.shape.hangs.of_student() && !narrowed)
+            .then(|| self.alive(alias, everything()))
+    }
+
+    fn alive(&self, alias: &'static str, condition: Expr) -> Expr {
+        if self.noun.shape.lifecycle {
+            Expr::col((alias, "lifecycle")).eq("live").and(condition)
+        } else {
+            condition
+        }
+    }
+
+    /// The pairs through which rows of this noun exist, as bits.
+    pub fn seeing(&self) -> u64 {
+        self.seeing
+    }
+
+    /// True when rows can be covered by different sets of grants that matter for their sights.
+    pub fn mixed(&self) -> bool {
+        self.noun.shape.hangs != Hangs::Open && self.placed().count_ones() > 1
+    }
+
+    /// All held pairs that can cover a row of this noun, whether they show it or not: a row below
+    /// may be shown by a pair that does not show this one.
+    fn placed(&self) -> u64 {
+        if self.noun.shape.hangs == Hangs::Open {
+            return self
+                .bits(self.seeing)
+                .filter(|bit| self.caller.session.held[*bit].pair.reach == Reach::Anywhere)
+                .fold(0, |bits, bit| bits | 1 << bit);
+        }
+        (0..self.caller.session.held.len()).skip(1).fold(0, |bits, bit| bits | 1 << bit)
+    }
+
+    /// The bits that cover every row, when the rows are not mixed.
+    pub fn only_cover(&self) -> u64 {
+        self.placed()
+    }
+
+    /// A whole number whose bits are the held pairs that cover the row.
+    pub fn cover(&self, alias: &'static str) -> Expr {
+        self.bits(self.placed())
+            .map(|bit| {
+                let covered = covered(
+                    self.noun.shape.hangs,
+                    alias,
+                    &self.caller.session.held[bit],
+                    self.writing(),
+                );
+                Expr::from(
+                    CaseStatement::new()
+                        .case(covered, Expr::cust((1_i64 << bit).to_string()))
+                        .finally(Expr::cust("0")),
+                )
+            })
+            .reduce(|sum, term| sum.add(term))
+            .unwrap_or_else(|| Expr::cust("0"))
+    }
+
+    /// The sights of the rows, row by row.
+    pub fn sights(&self) -> Sights {
+        Sights::new(self.noun, Arc::clone(&self.caller.session))
+    }
+
+    fn pair_plans(&self) -> impl Iterator<Item = (usize, Arc<Plan>)> + '_ {
+        self.bits(self.seeing).map(|bit| (bit, self.caller.session.plan(1 << bit)))
+    }
+
+    /// The most that the caller sees of a column in any row.
+    pub fn best_sight(&self, field: usize) -> Sight {
+        let id = self.noun.id(field);
+        self.bits(self.placed() | self.seeing)
+            .map(|bit| self.caller.session.plan(1 << bit).sight(id))
+            .max()
+            .unwrap_or(Sight::Hidden)
+    }
+
+    /// Where a column is seen in full and may be used so.
+    pub fn guard(&self, field: usize, uses: Uses, alias: &'static str) -> Guard {
+        let id = self.noun.id(field);
+        let mut allowed = 0_u64;
+        for (bit, plan) in self.pair_plans() {
+            if plan.sight(id) == Sight::Full && plan.uses(id).contains(uses) {
+                allowed |= 1 << bit;
+            }
+        }
+        if allowed == 0 {
+            Guard::Nowhere
+        } else if allowed == self.seeing {
+            Guard::Everywhere
+        } else {
+            Guard::Where(self.any_of(allowed, alias))
+        }
+    }
+
+    /// The guard of a filter or search on a column; `FORBIDDEN` when it holds on no row.
+    pub fn searchable(&self, field: usize, uses: Uses, alias: &'static str) -> Result<Guard> {
+        match self.guard(field, uses, alias) {
+            Guard::Nowhere => Err(Error::forbidden_use("filter", self.noun.coordinate(field))),
+            guard @ (Guard::Everywhere | Guard::Where(_)) => Ok(guard),
+        }
+    }
+
+    /// Checks that a column may order rows: seen in full, and sortable, in every row of the scope.
+    pub fn sortable(&self, field: usize, alias: &'static str) -> Result<()> {
+        match self.guard(field, Uses::SORT, alias) {
+            Guard::Everywhere => Ok(()),
+            Guard::Where(_) | Guard::Nowhere => {
+                Err(Error::forbidden_use("sort", self.noun.coordinate(field)))
+            }
+        }
+    }
+
+    /// Narrows a counting scope to the pairs whose policy lines hold all of `needs`: a column that
+    /// groups or is measured counts only under a grant that allows it. `FORBIDDEN` when none does.
+    pub fn counting_with(mut self, needs: &[(u16, Uses, String)]) -> Result<Self> {
+        for (id, uses, coordinate) in needs {
+            let kept = self
+                .pair_plans()
+                .filter(|(_, plan)| plan.uses(*id).contains(*uses))
+                .fold(0, |bits, (bit, _)| bits | 1 << bit);
+            if kept == 0 {
+                return Err(Error::forbidden_use("aggregate", coordinate.clone()));
+            }
+            self.seeing = kept;
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,31 @@
+//! The rules of the registry, without SQL and without the words of GraphQL or HTTP.
+//!
+//! Every function takes a [`Cx`]: who asks, the store behind scopes, and what the request has seen.
+
+use std::sync::Arc;
+
+use crate::access::caller::Caller;
+use crate::access::ledger::Ledger;
+use crate::access::opaque::Opaque;
+use crate::access::view::Registry;
+use crate::store::Store;
+
+/// One request's view of the registry.
+#[derive(Clone, Debug)]
+pub struct Cx {
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// The database, behind scopes.
+    pub store: Store,
+    /// The ciphers of ids and cursors.
+    pub opaque: Arc<Opaque>,
+    /// What the request saw and was refused.
+    pub ledger: Arc<Ledger>,
+}
+
+impl Cx {
+    /// The nouns.
+    pub fn registry(&self) -> &'static Registry {
+        self.store.registry()
+    }
+}

@@ -1,0 +1,346 @@
+//! Arguments of lists: filters, orderings and pages, from values that the schema has validated.
+//!
+//! Which column is meant is decided here, whether it may be used is decided in the store. Every
+//! refusal names the argument.
+
+use async_graphql::{InputType, InputValueError, InputValueResult, Value};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::access::filter::{Filter, Order, Test};
+use crate::access::shown::Cell;
+use crate::access::view::{Kind, Member, Noun};
+use crate::domain::Cx;
+use crate::error::{Error, Result, Why};
+use xueji_entity::value::{Code, Fen, Thousandths};
+
+/// Rows of a page when nothing is said.
+pub(crate) const PAGE: u64 = 50;
+/// Most rows of a page.
+pub(crate) const PAGE_MAX: u64 = 200;
+/// Most values of one `in` list.
+const IN_MAX: usize = 200;
+
+/// An argument as it came; the schema has validated its type.
+#[derive(Debug, Default)]
+pub(crate) struct Raw(pub(crate) Option<Value>);
+
+impl InputType for Raw {
+    type RawValueType = Self;
+
+    fn type_name() -> std::borrow::Cow<'static, str> {
+        "Raw".into()
+    }
+
+    fn create_type_info(_: &mut async_graphql::registry::Registry) -> String {
+        "Raw".to_owned()
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        match value {
+            Some(Value::Null) | None => Ok(Self(None)),
+            Some(Value::Binary(_)) => Err(InputValueError::custom("binary values are not accepted")),
+            Some(value) => Ok(Self(Some(value))),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.clone().unwrap_or_default()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+/// The arguments of a list as they came.
+#[derive(Debug, Default)]
+pub(crate) struct ListArgs {
+    pub(crate) filter: Raw,
+    pub(crate) order_by: Raw,
+    pub(crate) first: Option<i64>,
+    pub(crate) after: Option<String>,
+    pub(crate) last: Option<i64>,
+    pub(crate) before: Option<String>,
+}
+
+/// Which page: how many, from which end, beyond which cursor.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) limit: u64,
+    pub(crate) from_end: bool,
+    pub(crate) beyond: Option<String>,
+}
+
+fn bad(field: &str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+    Error::invalid(field.to_owned(), en.into(), zh.into())
+}
+
+impl ListArgs {
+    /// The page that is asked for.
+    pub(crate) fn page(&self) -> Result<Page> {
+        let forward = self.first.is_some() || self.after.is_some();
+        let backward = self.last.is_some() || self.before.is_some();
+        if forward && backward {
+            return Err(bad(
+                "first",
+                "give first and after, or last and before, not both",
+                "first/after 与 last/before 只能二选一",
+            ));
+        }
+        let (name, count) =
+            if backward { ("last", self.last) } else { ("first", self.first) };
+        let limit = match count {
+            None => PAGE,
+            Some(count) if count < 1 => {
+                return Err(bad(name, "a page has at least 1 row", "每页至少 1 行"));
+            }
+            Some(count) => match u64::try_from(count) {
+                Ok(count) if count <= PAGE_MAX => count,
+                _ => {
+                    return Err(Error::Limit {
+                        what: "page",
+                        why: Why::new(
+                            format!("`{name}` is at most {PAGE_MAX}; read further with a cursor"),
+                            format!("`{name}` 最多为 {PAGE_MAX}；请用游标继续读取"),
+                        ),
+                    });
+                }
+            },
+        };
+        let beyond = if backward { self.before.clone() } else { self.after.clone() };
+        Ok(Page { limit, from_end: backward, beyond })
+    }
+
+    /// The condition that is asked for.
+    pub(crate) fn filter(&self, cx: &Cx, noun: &'static Noun) -> Result<Option<Filter>> {
+        self.filter.0.as_ref().map(|value| filter(cx, noun, value, "filter", 0)).transpose()
+    }
+
+    /// The order that is asked for.
+    pub(crate) fn order(&self, noun: &Noun) -> Result<Option<Vec<Order>>> {
+        let Some(value) = &self.order_by.0 else { return Ok(None) };
+        let mut order = Vec::new();
+        for item in items(value) {
+            let Value::Object(item) = item else { return Err(malformed("orderBy")) };
+            let name = item.get("field").and_then(text).ok_or_else(|| malformed("orderBy.field"))?;
+            let field = noun
+                .field(&name.to_lowercase())
+                .ok_or_else(|| malformed("orderBy.field"))?;
+            let descending =
+                item.get("direction").and_then(text).is_some_and(|word| word == "DESC");
+            if order.iter().any(|by: &Order| by.field == field) {
+                return Err(bad("orderBy", "each field at most once", "每个字段最多出现一次"));
+            }
+            order.push(Order { field, descending });
+        }
+        Ok(Some(order))
+    }
+
+    /// What the cursors of this list are bound to, besides caller and parent.
+    pub(crate) fn binding(&self, place: &str) -> Vec<u8> {
+        let say = |raw: &Raw| raw.0.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{place}\u{0}{}\u{0}{}", say(&self.filter), say(&self.order_by)).into_bytes()
+    }
+}
+
+fn malformed(field: &str) -> Error {
+    bad(field, "this value is not of the argument's type", "该值与参数类型不符")
+}
+
+fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::List(items) => items,
+        single => std::slice::from_ref(single),
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Enum(name) => Some(name),
+        Value::Null
+        | Value::Number(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::List(_)
+        | Value::Object(_) => None,
+    }
+}
+
+fn filter(cx: &Cx, noun: &'static Noun, value: &Value, path: &str, depth: u8) -> Result<Filter> {
+    if depth > 8 {
+        return Err(Error::Limit {
+            what: "filter",
+            why: Why::new(
+                "a filter nests at most 8 levels; write it flatter",
+                "过滤条件最多嵌套 8 层；请简化",
+            ),
+        });
+    }
+    let Value::Object(conditions) = value else { return Err(malformed(path)) };
+    let mut all = Vec::with_capacity(conditions.len());
+    for (name, value) in conditions {
+        let path = format!("{path}.{name}");
+        if matches!(value, Value::Null) {
+            return Err(bad(
+                &path,
+                "null is no condition; use isNull, or leave it out",
+                "null 不是条件；请使用 isNull 或省略",
+            ));
+        }
+        let many = |value: &Value| -> Result<Vec<Filter>> {
+            items(value).iter().map(|item| filter(cx, noun, item, &path, depth + 1)).collect()
+        };
+        all.push(match name.as_str() {
+            "and" => Filter::And(many(value)?),
+            "or" => Filter::Or(many(value)?),
+            "not" => Filter::Not(Box::new(filter(cx, noun, value, &path, depth + 1)?)),
+            "id" => ids(cx, noun, value, &path)?,
+            other => match noun.member(other) {
+                Some(Member::Field(field)) => tests(noun, field, value, &path)?,
+                Some(Member::Relation(relation)) => {
+                    related(cx, noun, relation, value, &path, depth)?
+                }
+                None => return Err(malformed(&path)),
+            },
+        });
+    }
+    Ok(Filter::And(all))
+}
+
+fn ids(cx: &Cx, noun: &'static Noun, value: &Value, path: &str) -> Result<Filter> {
+    let Value::Object(tests) = value else { return Err(malformed(path)) };
+    let mut all = Vec::new();
+    for (name, value) in tests {
+        if !matches!(name.as_str(), "eq" | "in") {
+            return Err(malformed(path));
+        }
+        let values = bounded(items(value), path)?;
+        // An id that was never issued and one of another noun are the same: no row has it.
+        let keys = values
+            .iter()
+            .filter_map(|id| text(id).and_then(|id| cx.opaque.open_id_of(noun, id)))
+            .collect();
+        all.push(Filter::Keys(keys));
+    }
+    Ok(Filter::And(all))
+}
+
+fn bounded<'v>(values: &'v [Value], path: &str) -> Result<&'v [Value]> {
+    if values.len() > IN_MAX {
+        return Err(Error::Limit {
+            what: "in",
+            why: Why::new(
+                format!("`{path}` takes at most {IN_MAX} values; ask in several requests"),
+                format!("`{path}` 最多 {IN_MAX} 个值；请分多次查询"),
+            ),
+        });
+    }
+    Ok(values)
+}
+
+fn related(
+    cx: &Cx,
+    noun: &'static Noun,
+    relation: usize,
+    value: &Value,
+    path: &str,
+    depth: u8,
+) -> Result<Filter> {
+    let target = cx.registry().at(noun.targets[relation]);
+    if !noun.shape.relations[relation].many {
+        let filter = Box::new(filter(cx, target, value, path, depth + 1)?);
+        return Ok(Filter::Related { relation, some: true, filter });
+    }
+    let Value::Object(quantified) = value else { return Err(malformed(path)) };
+    let mut all = Vec::new();
+    for (quantifier, value) in quantified {
+        let some = match quantifier.as_str() {
+            "some" => true,
+            "none" => false,
+            _ => return Err(malformed(path)),
+        };
+        let path = format!("{path}.{quantifier}");
+        let filter = Box::new(filter(cx, target, value, &path, depth + 1)?);
+        all.push(Filter::Related { relation, some, filter });
+    }
+    Ok(Filter::And(all))
+}
+
+fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter> {
+    let kind = noun.shape.fields[field].kind;
+    let Value::Object(tests) = value else { return Err(malformed(path)) };
+    let mut all = Vec::new();
+    for (name, value) in tests {
+        let path = format!("{path}.{name}");
+        if matches!(value, Value::Null) {
+            return Err(bad(
+                &path,
+                "null is no value to compare with; use isNull",
+                "不能与 null 比较；请使用 isNull",
+            ));
+        }
+        let bound = |value: &Value| cell(kind, value, &path);
+        let test = match name.as_str() {
+            "eq" => Test::In(vec![bound(value)?]),
+            "in" => Test::In(
+                bounded(items(value), &path)?.iter().map(bound).collect::<Result<_>>()?,
+            ),
+            "lt" => Test::Less { than: bound(value)?, or_equal: false },
+            "lte" => Test::Less { than: bound(value)?, or_equal: true },
+            "gt" => Test::Greater { than: bound(value)?, or_equal: false },
+            "gte" => Test::Greater { than: bound(value)?, or_equal: true },
+            "startsWith" => {
+                Test::StartsWith(text(value).ok_or_else(|| malformed(&path))?.to_owned())
+            }
+            "isNull" => match value {
+                Value::Boolean(null) => Test::IsNull(*null),
+                _ => return Err(malformed(&path)),
+            },
+            _ => return Err(malformed(&path)),
+        };
+        all.push(Filter::Test { field, test });
+    }
+    Ok(Filter::And(all))
+}
+
+/// A value to compare a column with, in the column's own form.
+fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
+    let said = || text(value).ok_or_else(|| malformed(path));
+    let wrong = |error: xueji_entity::value::ValueError| {
+        Error::invalid(path.to_owned(), error.why_en, error.why_zh)
+    };
+    Ok(match kind {
+        Kind::Text(_) => Cell::Text(said()?.to_owned()),
+        Kind::Enum(_) => Cell::Text(said()?.to_lowercase()),
+        Kind::Code => Cell::Text(
+            Code::parse(said()?).map_err(wrong)?.as_str().to_owned(),
+        ),
+        Kind::Sealed { normal, .. } => Cell::Text(normal(said()?).map_err(wrong)?),
+        Kind::Int => match value {
+            Value::Number(number) => Cell::Int(number.as_i64().ok_or_else(|| malformed(path))?),
+            _ => return Err(malformed(path)),
+        },
+        Kind::Bool => match value {
+            Value::Boolean(truth) => Cell::Bool(*truth),
+            _ => return Err(malformed(path)),
+        },
+        Kind::Date => Cell::Date(said()?.parse::<NaiveDate>().map_err(|_| {
+            bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD")
+        })?),
+        Kind::Instant => Cell::Instant(
+            DateTime::parse_from_rfc3339(said()?)
+                .map_err(|_| {
+                    bad(
+                        path,
+                        "an instant is written 2026-09-01T08:00:00Z",
+                        "时间格式为 2026-09-01T08:00:00Z",
+                    )
+                })?
+                .with_timezone(&Utc),
+        ),
+        Kind::Thousandths => Cell::Int(said()?.parse::<Thousandths>().map_err(wrong)?.0),
+        Kind::Fen => Cell::Int(said()?.parse::<Fen>().map_err(wrong)?.0),
+        Kind::Key | Kind::Computed => return Err(malformed(path)),
+    })
+}

@@ -1,0 +1,15 @@
+//! From a selection to an answer: compile once, read list by list, write values.
+//!
+//! Lists are resolved as lists. [`select`] turns a selection set into a tree of what is wanted,
+//! [`fetch`] reads it with one statement for each list of the tree, [`render`] writes the answer
+//! row by row from one look-up for each cell, and notes the redactions list by list. [`output`]
+//! holds the output types that root fields return; [`types`] describes them to the schema. The
+//! engine knows no noun by name.
+
+pub(crate) mod args;
+pub(crate) mod computed;
+pub(crate) mod fetch;
+pub(crate) mod output;
+pub(crate) mod render;
+pub(crate) mod select;
+pub(crate) mod types;

@@ -1,0 +1,111 @@
+//! The only module that builds and runs SQL; the same code on SQLite and PostgreSQL.
+//!
+//! Nobody outside holds a connection. A read takes a `Scope`, a write a [`Tx`](tx::Tx). Rules of
+//! the registry do not live here. Start reading at [`read`].
+
+pub mod bulk;
+pub mod codec;
+pub mod connect;
+pub mod grants;
+pub mod read;
+mod sql;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult};
+
+use crate::access::caller::Caller;
+use crate::access::view::Registry;
+use crate::error::{Error, Result};
+use codec::Codec;
+
+/// The database, behind scopes.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    codec: Arc<dyn Codec>,
+    registry: &'static Registry,
+    statements: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({:?})", self.backend())
+    }
+}
+
+impl Store {
+    /// A store over an open connection pool.
+    pub fn new(db: DatabaseConnection, codec: Arc<dyn Codec>, registry: &'static Registry) -> Self {
+        Self { db, codec, registry, statements: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// The dialect.
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// The nouns that are read through it.
+    pub fn registry(&self) -> &'static Registry {
+        self.registry
+    }
+
+    /// How many statements it has run since the start.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Fails when the database does not answer.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.execute_unprepared("SELECT 1").await.map(|_| ()).map_err(failed)
+    }
+
+    async fn all(&self, caller: &Caller, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+        caller.meter.fetch_add(1, Ordering::Relaxed);
+        self.select(query).await
+    }
+
+    async fn select(&self, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.db.query_all(query).await.map_err(failed)
+    }
+}
+
+/// A database error by its code and constraint alone: its text may quote values.
+pub(crate) fn failed(error: DbErr) -> Error {
+    match &error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Error::Unavailable,
+        DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner))
+        | DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner)) => match inner.as_ref() {
+            sqlx::Error::Database(database) => {
+                let code = database.code().map(|code| code.into_owned()).unwrap_or_default();
+                // Class 57 is an operator's intervention, 08 a connection failure, 53 exhaustion.
+                if ["57", "08", "53"].iter().any(|class| code.starts_with(class) && code.len() == 5)
+                {
+                    return Error::Unavailable;
+                }
+                match database.constraint() {
+                    Some(constraint) if database.is_unique_violation() => {
+                        Error::Conflict { what: constraint.to_owned().into() }
+                    }
+                    constraint => Error::internal(format!(
+                        "database error {code}, constraint {}",
+                        constraint.unwrap_or("none")
+                    )),
+                }
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Error::Unavailable,
+            sqlx::Error::ColumnDecode { index, .. } => {
+                Error::internal(format!("column {index} has an unexpected type"))
+            }
+            _ => Error::internal("database driver error"),
+        },
+        _ => Error::internal("database layer error"),
+    }
+}
