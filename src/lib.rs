@@ -1,1 +1,12 @@
+//! xueji (学籍): a registry of pupils over GraphQL in which every field knows who may see it.
+//!
+//! The modules in layer order; imports point to the left only. ARCHITECTURE.md has the map.
 
+pub mod error;
+
+pub mod access;
+pub mod store;
+
+pub mod domain;
+
+pub mod graphql;

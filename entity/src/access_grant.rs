@@ -1,9 +1,12 @@
-//! The source of every right in the registry. The place columns fit the reach: a check in the database holds that.
+//! The source of every right in the registry. The place columns fit the reach: a check in the
+//! database holds that.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 
-use crate::value::{AccessGrantId, AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId};
+use crate::value::{
+    AccessGrantId, AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId,
+};
 
 /// A role that an account holds with a reach, for a time (授权).
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

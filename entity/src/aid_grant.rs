@@ -5,7 +5,9 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 
 use crate::lifecycle::Lifecycle;
-use crate::value::{AidGrantId, AidProgrammeId, BankAccount, Code, Fen, LookupHash, Sealed, StudentId, TermId};
+use crate::value::{
+    AidGrantId, AidProgrammeId, BankAccount, Code, Fen, LookupHash, Sealed, StudentId, TermId,
+};
 
 /// State of an aid grant (资助状态).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum)]

@@ -1,4 +1,5 @@
-//! Amounts and target stages are data with a validity, because each year and each place sets its own.
+//! Amounts and target stages are data with a validity, because each year and each place sets
+//! its own.
 
 use async_graphql::Enum;
 use chrono::NaiveDate;

@@ -1,4 +1,5 @@
-//! Duties as the organisation assigned them. The place columns fit the kind: a check in the database holds that.
+//! Duties as the organisation assigned them. The place columns fit the kind: a check in the
+//! database holds that.
 
 use async_graphql::Enum;
 use chrono::NaiveDate;

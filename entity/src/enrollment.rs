@@ -1,4 +1,5 @@
-//! One row per student, school and stage; at most one live row per student. Every change of the state is a status change of the domain.
+//! One row per student, school and stage; at most one live row per student. Every change of the
+//! state is a status change of the domain.
 
 use async_graphql::Enum;
 use chrono::NaiveDate;

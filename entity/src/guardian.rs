@@ -3,7 +3,10 @@
 use sea_orm::entity::prelude::*;
 
 use crate::lifecycle::Lifecycle;
-use crate::value::{AccountId, Address, Code, GuardianId, IdNumber, LookupHash, Narrative, PersonName, Phone, Sealed, StudentId};
+use crate::value::{
+    AccountId, Address, Code, GuardianId, IdNumber, LookupHash, Narrative, PersonName, Phone,
+    Sealed, StudentId,
+};
 
 /// A family member of a student (监护人、家庭成员).
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

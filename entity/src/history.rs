@@ -1,4 +1,5 @@
-//! Before and after of every write, as JSON of the changed columns; sealed columns stay sealed, as hexadecimal. Never shown as it is.
+//! Before and after of every write, as JSON of the changed columns; sealed columns stay sealed,
+//! as hexadecimal. Never shown as it is.
 
 use sea_orm::entity::prelude::*;
 

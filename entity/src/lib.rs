@@ -53,7 +53,12 @@ mod tests {
         let items = E::items();
         assert_eq!(items.len(), E::values().len());
         for item in items {
-            assert_eq!(item.name, item.value.to_value().to_uppercase(), "{}", std::any::type_name::<E>());
+            assert_eq!(
+                item.name,
+                item.value.to_value().to_uppercase(),
+                "{}",
+                std::any::type_name::<E>()
+            );
         }
     }
 

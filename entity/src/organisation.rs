@@ -1,4 +1,5 @@
-//! Authorities of the five levels and schools: one tree, of which the schools are the leaves. Who runs a school is not here but in `school_authority`.
+//! Authorities of the five levels and schools: one tree, of which the schools are the leaves.
+//! Who runs a school is not here but in `school_authority`.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,5 @@
-//! Events are written with the change that causes them and delivered afterwards. Refers to nothing by foreign key.
+//! Events are written with the change that causes them and delivered afterwards. Refers to
+//! nothing by foreign key.
 
 use sea_orm::entity::prelude::*;
 

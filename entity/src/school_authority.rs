@@ -1,4 +1,5 @@
-//! The authority of a school follows from who runs it, not from where it lies, and it changes; hence a table of its own.
+//! The authority of a school follows from who runs it, not from where it lies, and it changes;
+//! hence a table of its own.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;

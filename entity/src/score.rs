@@ -3,7 +3,9 @@
 use sea_orm::entity::prelude::*;
 
 use crate::lifecycle::Lifecycle;
-use crate::value::{ClassGroupId, Code, CourseId, ExamId, ScoreId, StaffId, StudentId, Thousandths};
+use crate::value::{
+    ClassGroupId, Code, CourseId, ExamId, ScoreId, StaffId, StudentId, Thousandths,
+};
 
 /// One result of a student in one course of an examination (成绩).
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

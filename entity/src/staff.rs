@@ -1,4 +1,5 @@
-//! People who work with the registry. What they may do follows from `duty` and `access_grant`, never from this row.
+//! People who work with the registry. What they may do follows from `duty` and `access_grant`,
+//! never from this row.
 
 use sea_orm::entity::prelude::*;
 

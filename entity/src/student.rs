@@ -1,11 +1,15 @@
-//! What is true of a person whatever the school. Schooling, family, results and all else hang from it in tables of their own.
+//! What is true of a person whatever the school. Schooling, family, results and all else hang
+//! from it in tables of their own.
 
 use async_graphql::Enum;
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 
 use crate::lifecycle::Lifecycle;
-use crate::value::{Address, Code, Email, IdNumber, LookupHash, Narrative, NationalStudentNumber, PersonName, Phone, PostalCode, Sealed, StudentId};
+use crate::value::{
+    Address, Code, Email, IdNumber, LookupHash, Narrative, NationalStudentNumber, PersonName,
+    Phone, PostalCode, Sealed, StudentId,
+};
 
 /// Whether parents work elsewhere for more than three months (留守儿童).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum)]

@@ -1,4 +1,5 @@
-//! Every number a student has or had. Two students may hold one number for a while: that is a problem to solve, not an error to refuse.
+//! Every number a student has or had. Two students may hold one number for a while: that is a
+//! problem to solve, not an error to refuse.
 
 use async_graphql::Enum;
 use chrono::NaiveDate;

@@ -51,7 +51,17 @@ impl MigrationTrait for Migration {
             .boolean("needs_aid")
             .boolean("living_subsidy")
             .integer_null("distance_m")
-            .choice_null("transport", &["walk", "bicycle", "public_transport", "parent", "school_bus", "other"])
+            .choice_null(
+                "transport",
+                &[
+                    "walk",
+                    "bicycle",
+                    "public_transport",
+                    "parent",
+                    "school_bus",
+                    "other",
+                ],
+            )
             .boolean("needs_school_bus")
             .instant("created_at")
             .row_state()

@@ -25,7 +25,19 @@ impl MigrationTrait for Migration {
         Shape::keyed("access_grant")
             .link("account_id", "account")
             .text("role")
-            .choice("reach", &["own", "ward", "teaching", "class", "year_level", "school", "region", "anywhere"])
+            .choice(
+                "reach",
+                &[
+                    "own",
+                    "ward",
+                    "teaching",
+                    "class",
+                    "year_level",
+                    "school",
+                    "region",
+                    "anywhere",
+                ],
+            )
             .link_null("student_id", "student")
             .link_null("class_group_id", "class_group")
             .link_null("course_id", "course")
@@ -33,11 +45,26 @@ impl MigrationTrait for Migration {
             .link_null("organisation_id", "organisation")
             .period()
             .instant_null("ended_at")
-            .check("student_id", "(student_id IS NOT NULL) = (reach IN ('own', 'ward'))")
-            .check("class_group_id", "(class_group_id IS NOT NULL) = (reach IN ('teaching', 'class'))")
-            .check("course_id", "(course_id IS NOT NULL) = (reach = 'teaching')")
-            .check("year_level_id", "(year_level_id IS NOT NULL) = (reach = 'year_level')")
-            .check("organisation_id", "(organisation_id IS NOT NULL) = (reach IN ('school', 'region'))")
+            .check(
+                "student_id",
+                "(student_id IS NOT NULL) = (reach IN ('own', 'ward'))",
+            )
+            .check(
+                "class_group_id",
+                "(class_group_id IS NOT NULL) = (reach IN ('teaching', 'class'))",
+            )
+            .check(
+                "course_id",
+                "(course_id IS NOT NULL) = (reach = 'teaching')",
+            )
+            .check(
+                "year_level_id",
+                "(year_level_id IS NOT NULL) = (reach = 'year_level')",
+            )
+            .check(
+                "organisation_id",
+                "(organisation_id IS NOT NULL) = (reach IN ('school', 'region'))",
+            )
             .index("account_id", &["account_id"])
             .index("student_id", &["student_id"])
             .create(manager)

@@ -22,8 +22,7 @@ const STATES: &[&str] = &[
     "cancelled",
 ];
 
-const LIVE: &str =
-    "live = (state IN ('enrolled', 'suspended', 'abroad', 'dropped_out', 'missing', 'transferring'))";
+const LIVE: &str = "live = (state IN ('enrolled', 'suspended', 'abroad', 'dropped_out', 'missing', 'transferring'))";
 
 /// The migration of this file.
 #[derive(DeriveMigrationName)]
@@ -35,7 +34,17 @@ impl MigrationTrait for Migration {
         Shape::of_student("enrollment")
             .link("school_id", "organisation")
             .link("year_level_id", "year_level")
-            .choice("stage", &["preschool", "primary", "junior", "senior", "special", "specialised"])
+            .choice(
+                "stage",
+                &[
+                    "preschool",
+                    "primary",
+                    "junior",
+                    "senior",
+                    "special",
+                    "specialised",
+                ],
+            )
             .choice("state", STATES)
             .boolean("live")
             .date("entered_on")
@@ -45,7 +54,11 @@ impl MigrationTrait for Migration {
             .text_null("source")
             .row_state()
             .check("live", LIVE)
-            .unique_where("live", &["student_id"], "live = TRUE AND lifecycle = 'live'")
+            .unique_where(
+                "live",
+                &["student_id"],
+                "live = TRUE AND lifecycle = 'live'",
+            )
             .index_where("school_id", &["school_id"], "live = TRUE")
             .index_where("year_level_id", &["year_level_id"], "live = TRUE")
             .create(manager)

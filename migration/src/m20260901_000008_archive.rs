@@ -23,7 +23,18 @@ impl MigrationTrait for Migration {
             .await?;
         Shape::of_student("archive_item")
             .link_within("archive_id", "archive")
-            .choice("category", &["basic", "evidence", "development", "fitness", "award", "aid", "provincial"])
+            .choice(
+                "category",
+                &[
+                    "basic",
+                    "evidence",
+                    "development",
+                    "fitness",
+                    "award",
+                    "aid",
+                    "provincial",
+                ],
+            )
             .text("title")
             .date("dated_on")
             .text_null("source")

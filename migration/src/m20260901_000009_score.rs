@@ -16,7 +16,10 @@ impl MigrationTrait for Migration {
             .link("year_level_id", "year_level")
             .link("term_id", "term")
             .text("name")
-            .choice("kind", &["monthly", "midterm", "final_exam", "mock", "entrance"])
+            .choice(
+                "kind",
+                &["monthly", "midterm", "final_exam", "mock", "entrance"],
+            )
             .date("starts_on")
             .choice("state", &["draft", "published", "locked"])
             .index("year_level_id", &["year_level_id"])
@@ -29,7 +32,10 @@ impl MigrationTrait for Migration {
             .integer("full_mark")
             .integer("pass_mark")
             .integer("excellence_mark")
-            .check("marks", "0 <= pass_mark AND pass_mark <= excellence_mark AND excellence_mark <= full_mark")
+            .check(
+                "marks",
+                "0 <= pass_mark AND pass_mark <= excellence_mark AND excellence_mark <= full_mark",
+            )
             .unique("course_id", &["exam_id", "course_id"])
             .create(manager)
             .await?;

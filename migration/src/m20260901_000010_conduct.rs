@@ -14,7 +14,18 @@ impl MigrationTrait for Migration {
         Shape::of_student("attendance")
             .link("class_group_id", "class_group")
             .date("day")
-            .choice("kind", &["present", "late", "early_leave", "sick_leave", "personal_leave", "truant", "official"])
+            .choice(
+                "kind",
+                &[
+                    "present",
+                    "late",
+                    "early_leave",
+                    "sick_leave",
+                    "personal_leave",
+                    "truant",
+                    "official",
+                ],
+            )
             .text_null("note")
             .link_null("recorded_by_id", "staff")
             .row_state()

@@ -14,13 +14,36 @@ impl MigrationTrait for Migration {
         Shape::keyed("aid_programme")
             .link("organisation_id", "organisation")
             .text("name")
-            .choice("kind", &["tuition_waiver", "living_subsidy", "state_grant", "free_books", "scholarship", "school_aid"])
-            .choice_null("stage", &["preschool", "primary", "junior", "senior", "special", "specialised"])
+            .choice(
+                "kind",
+                &[
+                    "tuition_waiver",
+                    "living_subsidy",
+                    "state_grant",
+                    "free_books",
+                    "scholarship",
+                    "school_aid",
+                ],
+            )
+            .choice_null(
+                "stage",
+                &[
+                    "preschool",
+                    "primary",
+                    "junior",
+                    "senior",
+                    "special",
+                    "specialised",
+                ],
+            )
             .integer("amount")
             .text("source")
             .date("valid_from")
             .date_null("valid_until")
-            .check("valid_until", "valid_until IS NULL OR valid_until >= valid_from")
+            .check(
+                "valid_until",
+                "valid_until IS NULL OR valid_until >= valid_from",
+            )
             .create(manager)
             .await?;
         Shape::of_student("aid_grant")

@@ -80,7 +80,18 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_all(manager, &["deployment", "idempotency", "outbox", "audit", "history", "lookup_key"]).await
+        drop_all(
+            manager,
+            &[
+                "deployment",
+                "idempotency",
+                "outbox",
+                "audit",
+                "history",
+                "lookup_key",
+            ],
+        )
+        .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -3,11 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::EntityTrait,
-    seaql_migrations,
-};
+use sea_orm_migration::{prelude::*, sea_orm::EntityTrait, seaql_migrations};
 
 use crate::Migrator;
 
@@ -23,7 +19,9 @@ pub struct Versions {
 }
 
 /// Compares a database with this binary.
-pub async fn versions<'c, C: IntoSchemaManagerConnection<'c>>(connection: C) -> Result<Versions, DbErr> {
+pub async fn versions<'c, C: IntoSchemaManagerConnection<'c>>(
+    connection: C,
+) -> Result<Versions, DbErr> {
     let manager = SchemaManager::new(connection);
     let mut recorded = recorded(&manager).await?;
     let mut versions = Versions::default();
@@ -44,6 +42,8 @@ async fn recorded(manager: &SchemaManager<'_>) -> Result<BTreeSet<String>, DbErr
     if !manager.has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());
     }
-    let models = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
+    let models = seaql_migrations::Entity::find()
+        .all(manager.get_connection())
+        .await?;
     Ok(models.into_iter().map(|model| model.version).collect())
 }

@@ -160,11 +160,11 @@ impl Scope {
                     &self.caller.session.held[bit],
                     self.writing(),
                 );
-                Expr::from(
+                Expr::Case(Box::new(
                     CaseStatement::new()
                         .case(covered, Expr::cust((1_i64 << bit).to_string()))
                         .finally(Expr::cust("0")),
-                )
+                ))
             })
             .reduce(|sum, term| sum.add(term))
             .unwrap_or_else(|| Expr::cust("0"))

@@ -181,6 +181,8 @@ pub enum Join {
     From(&'static str),
     /// `target.student_id = parent.id`: rows of a student.
     OfStudent,
+    /// The row of a student that is live: at most one.
+    LiveOfStudent,
     /// `(target.student_id, target.<key>) = (parent.student_id, parent.id)`.
     FromOfStudent(&'static str),
     /// Through a table of student rows that holds today: `through.<from> = parent.id`.
@@ -309,7 +311,7 @@ impl Noun {
 }
 
 /// All nouns. Built once at start; its order gives the policy ids.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registry {
     nouns: Vec<Noun>,
     by_name: HashMap<&'static str, usize>,
@@ -446,7 +448,7 @@ macro_rules! view {
         unseen { $( $unseen:ident ),* $(,)? }
         computed { $( $(#[doc = $cdoc:literal])* $computed:ident = $cgroup:ident $class:expr, )* }
         relations { $( $(#[doc = $rdoc:literal])* $relation:ident : $many:ident $target:ident by $join:expr
-            $(, key $rkey:ident)? $(, $bounded:ident)? $(, order $order:expr)? ; )* }
+            $(, key $rkey:ident)? $(, bounded $bounded:literal)? $(, order $order:expr)? ; )* }
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug)]
@@ -513,7 +515,7 @@ macro_rules! view {
     (@many one) => { false };
     (@key $key:ident) => { Some(stringify!($key)) };
     (@key) => { None };
-    (@bounded bounded) => { true };
+    (@bounded $bounded:literal) => { $bounded };
     (@bounded) => { false };
     (@order $order:expr) => { &$order };
     (@order) => { &[] };

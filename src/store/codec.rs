@@ -4,7 +4,7 @@
 //! codec here keeps the text as it is, behind a format byte; an encrypting one takes its place
 //! without a change anywhere else. The look-up hash is keyed already.
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 use xueji_entity::value::{Guarded, LookupHash, Sealed};
@@ -86,7 +86,7 @@ pub fn seal<T: Guarded>(
 
 /// The look-up hash of a value.
 pub fn hash<T: Guarded>(codec: &dyn Codec, value: &T) -> LookupHash {
-    LookupHash::from(codec.hash(T::MASK, value.expose()))
+    LookupHash::from_bytes(codec.hash(T::MASK, value.expose()))
 }
 
 #[cfg(test)]

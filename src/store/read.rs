@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, WindowStatement};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, OverStatement, Query, SelectStatement, WindowStatement,
+};
 use sea_orm::{JoinType, QueryResult};
 use uuid::Uuid;
 
@@ -88,6 +90,14 @@ impl Rows {
             // A column that is seen nowhere was not read.
             None => Shown::Hidden,
         }
+    }
+
+    /// Where a foreign key of a row leads, if the caller sees it in full there.
+    pub fn reference(&self, row: usize, key: &str) -> Option<Uuid> {
+        let field = self.noun.field(key)?;
+        let slot = self.slot(field)?;
+        let seen = self.plan(self.cover(row)).sight(field) == Sight::Full;
+        self.rows[row].cells.get(slot).and_then(Cell::key).filter(|_| seen)
     }
 
     /// The rows that a single relation leads to, and for each row here its place there.
@@ -392,8 +402,7 @@ impl Store {
             builder.writer.order(list.order, list.scope.noun(), alias, reversed);
         let numbered = keys.len() > 1 && !shape.bounded && list.window.is_some();
         let query = if let (true, Some(window)) = (numbered, list.window) {
-            let mut over = WindowStatement::partition_by_custom("");
-            over = over.take();
+            let mut over = WindowStatement::new();
             over.add_partition_by(parent);
             for (column, direction) in &order {
                 over.order_by_expr(column.clone(), direction.clone());
@@ -480,6 +489,11 @@ impl Store {
                 col(key)
             }
             Join::OfStudent => {
+                builder.query.and_where(among(col("student_id"), &ids, backend));
+                col("student_id")
+            }
+            Join::LiveOfStudent => {
+                builder.query.and_where(col("live").eq(true));
                 builder.query.and_where(among(col("student_id"), &ids, backend));
                 col("student_id")
             }
@@ -655,7 +669,7 @@ impl Lists {
 /// caller was shown already decide.
 fn inherits_student(noun: &Noun, relation: &Relation, scope: &Scope) -> bool {
     let below = match relation.join {
-        Join::OfStudent => noun.shape.hangs == Hangs::Student,
+        Join::OfStudent | Join::LiveOfStudent => noun.shape.hangs == Hangs::Student,
         Join::FromOfStudent(_) => noun.shape.hangs == Hangs::OfStudent,
         Join::To(_)
         | Join::ToOfStudent(_)

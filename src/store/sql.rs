@@ -247,6 +247,9 @@ impl Writer<'_> {
             Join::ToStudent => (t("id").equals(p("student_id")), None),
             Join::From(key) => (t(key).equals(p("id")), None),
             Join::OfStudent => (t("student_id").equals(p("id")), None),
+            Join::LiveOfStudent => {
+                (t("student_id").equals(p("id")).and(t("live").eq(true)), None)
+            }
             Join::FromOfStudent(key) => {
                 (t("student_id").equals(p("student_id")).and(t(key).equals(p("id"))), None)
             }

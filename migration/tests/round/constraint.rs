@@ -1,19 +1,18 @@
 //! The constraints that the registry relies on, each broken once.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, SqlErr, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, QueryFilter, SqlErr, sea_query::Expr,
 };
 use xueji_entity::{
     access_grant, account,
     enrollment::{self, EnrollmentState},
-    exam_course,
-    guardian, guardianship,
+    exam_course, guardian, guardianship,
     lifecycle::Lifecycle,
     organisation, sanction, school_authority, score, student,
     value::{
-        AccessGrantId, ExamCourseId, Guarded, GuardianId, GuardianshipId, Narrative, OrganisationId, PersonName, SanctionId,
-        SchoolAuthorityId, ScoreId, Thousandths, AccountId,
+        AccessGrantId, AccountId, ExamCourseId, Guarded, GuardianId, GuardianshipId, Narrative,
+        OrganisationId, PersonName, SanctionId, SchoolAuthorityId, ScoreId, Thousandths,
     },
 };
 
@@ -41,10 +40,17 @@ fn refused<T: std::fmt::Debug>(result: Result<T, DbErr>, check: &str) {
 }
 
 /// Refused because such a row exists.
-fn duplicate<T: std::fmt::Debug>(result: Result<T, DbErr>, index: &str, connection: &DatabaseConnection) {
+fn duplicate<T: std::fmt::Debug>(
+    result: Result<T, DbErr>,
+    index: &str,
+    connection: &DatabaseConnection,
+) {
     match result {
         Err(error) => {
-            assert!(matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))), "{index}: {error}");
+            assert!(
+                matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))),
+                "{index}: {error}"
+            );
             // SQLite names the columns instead of the index.
             if connection.get_database_backend() == DbBackend::Postgres {
                 assert!(error.to_string().contains(index), "{index}: {error}");
@@ -58,31 +64,51 @@ fn duplicate<T: std::fmt::Debug>(result: Result<T, DbErr>, index: &str, connecti
 /// gives where the row referred to is deleted.
 fn dangling<T: std::fmt::Debug>(result: Result<T, DbErr>) {
     match result {
-        Err(error) => assert!(error.to_string().to_lowercase().contains("foreign key"), "{error}"),
+        Err(error) => assert!(
+            error.to_string().to_lowercase().contains("foreign key"),
+            "{error}"
+        ),
         Ok(row) => panic!("refers to nothing: {row:?}"),
     }
 }
 
 async fn enrollments(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
     let second = enrollment(seed, seed.student, EnrollmentState::Enrolled)?;
-    duplicate(second.clone().into_active_model().insert(connection).await, "uq_enrollment_live", connection);
+    duplicate(
+        second.clone().into_active_model().insert(connection).await,
+        "uq_enrollment_live",
+        connection,
+    );
 
-    let deleted = enrollment::Model { lifecycle: Lifecycle::Deleted, ..second };
+    let deleted = enrollment::Model {
+        lifecycle: Lifecycle::Deleted,
+        ..second
+    };
     deleted.into_active_model().insert(connection).await?;
     let ended = enrollment(seed, seed.student, EnrollmentState::Graduated)?;
     ended.into_active_model().insert(connection).await?;
 
     let mut untrue = enrollment(seed, seed.other_student, EnrollmentState::Graduated)?;
     untrue.live = true;
-    refused(untrue.into_active_model().insert(connection).await, "ck_enrollment_live");
+    refused(
+        untrue.into_active_model().insert(connection).await,
+        "ck_enrollment_live",
+    );
     let mut untrue = enrollment(seed, seed.other_student, EnrollmentState::Enrolled)?;
     untrue.live = false;
-    refused(untrue.into_active_model().insert(connection).await, "ck_enrollment_live");
+    refused(
+        untrue.into_active_model().insert(connection).await,
+        "ck_enrollment_live",
+    );
 
     let mut nowhere = enrollment(seed, seed.other_student, EnrollmentState::Enrolled)?;
     nowhere.school_id = OrganisationId::new();
     dangling(nowhere.into_active_model().insert(connection).await);
-    dangling(student::Entity::delete_by_id(seed.student).exec(connection).await);
+    dangling(
+        student::Entity::delete_by_id(seed.student)
+            .exec(connection)
+            .await,
+    );
     Ok(())
 }
 
@@ -99,9 +125,13 @@ async fn words(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr
             )
             .filter(enrollment::Column::StudentId.eq(seed.student))
             .filter(enrollment::Column::Live.eq(false));
-        refused(update.exec(connection).await, &format!("ck_enrollment_{column}"));
+        refused(
+            update.exec(connection).await,
+            &format!("ck_enrollment_{column}"),
+        );
     }
-    let update = student::Entity::update_many().col_expr(student::Column::Transport, Expr::value("Walk"));
+    let update =
+        student::Entity::update_many().col_expr(student::Column::Transport, Expr::value("Walk"));
     refused(update.exec(connection).await, "ck_student_transport");
     Ok(())
 }
@@ -140,10 +170,18 @@ async fn places(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
         for column in 0..fitting.len() {
             let mut other = fitting;
             other[column] = !other[column];
-            refused(grant(seed, reach, other)?.insert(connection).await, "ck_access_grant_");
+            refused(
+                grant(seed, reach, other)?.insert(connection).await,
+                "ck_access_grant_",
+            );
         }
     }
-    refused(grant(seed, "elsewhere", [false; 5])?.insert(connection).await, "ck_access_grant_reach");
+    refused(
+        grant(seed, "elsewhere", [false; 5])?
+            .insert(connection)
+            .await,
+        "ck_access_grant_reach",
+    );
 
     let mut backwards = grant(seed, "anywhere", [false; 5])?;
     backwards.until = Set(Some(day(2025, 8, 31)?));
@@ -152,14 +190,30 @@ async fn places(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
 }
 
 async fn organisations(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
-    let school = organisation::Entity::find_by_id(seed.school).one(connection).await?;
+    let school = organisation::Entity::find_by_id(seed.school)
+        .one(connection)
+        .await?;
     let Some(school) = school else {
         return Err(DbErr::RecordNotFound("the planted school".to_owned()));
     };
-    let twin = organisation::Model { id: OrganisationId::new(), ..school.clone() };
-    duplicate(twin.into_active_model().insert(connection).await, "uq_organisation_school_code", connection);
-    let short = organisation::Model { id: OrganisationId::new(), school_code: Some("123".to_owned()), ..school };
-    refused(short.into_active_model().insert(connection).await, "ck_organisation_school_code");
+    let twin = organisation::Model {
+        id: OrganisationId::new(),
+        ..school.clone()
+    };
+    duplicate(
+        twin.into_active_model().insert(connection).await,
+        "uq_organisation_school_code",
+        connection,
+    );
+    let short = organisation::Model {
+        id: OrganisationId::new(),
+        school_code: Some("123".to_owned()),
+        ..school
+    };
+    refused(
+        short.into_active_model().insert(connection).await,
+        "ck_organisation_school_code",
+    );
 
     let authority = |since, until| school_authority::Model {
         id: SchoolAuthorityId::new(),
@@ -170,9 +224,16 @@ async fn organisations(connection: &DatabaseConnection, seed: &Seed) -> Result<(
     };
     let past = authority(day(2020, 1, 1)?, Some(day(2022, 12, 31)?));
     past.into_active_model().insert(connection).await?;
-    authority(day(2023, 1, 1)?, None).into_active_model().insert(connection).await?;
+    authority(day(2023, 1, 1)?, None)
+        .into_active_model()
+        .insert(connection)
+        .await?;
     let second = authority(day(2024, 1, 1)?, None);
-    duplicate(second.into_active_model().insert(connection).await, "uq_school_authority_current", connection);
+    duplicate(
+        second.into_active_model().insert(connection).await,
+        "uq_school_authority_current",
+        connection,
+    );
     Ok(())
 }
 
@@ -225,11 +286,25 @@ async fn scores(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
             ..Default::default()
         })
     };
-    score("01", Some(Thousandths(9_999_900)))?.insert(connection).await?;
+    score("01", Some(Thousandths(9_999_900)))?
+        .insert(connection)
+        .await?;
     score("11", None)?.insert(connection).await?;
-    duplicate(score("01", None)?.insert(connection).await, "uq_score_nature", connection);
-    refused(score("12", Some(Thousandths(9_999_901)))?.insert(connection).await, "ck_score_value");
-    refused(score("12", Some(Thousandths(-1)))?.insert(connection).await, "ck_score_value");
+    duplicate(
+        score("01", None)?.insert(connection).await,
+        "uq_score_nature",
+        connection,
+    );
+    refused(
+        score("12", Some(Thousandths(9_999_901)))?
+            .insert(connection)
+            .await,
+        "ck_score_value",
+    );
+    refused(
+        score("12", Some(Thousandths(-1)))?.insert(connection).await,
+        "ck_score_value",
+    );
 
     let marks = |full, excellence, pass| exam_course::Model {
         id: ExamCourseId::new(),
@@ -240,9 +315,18 @@ async fn scores(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
         excellence_mark: Thousandths(excellence),
     };
     for (full, excellence, pass) in [(100, 101, 60), (100, 59, 60), (100, 85, -1)] {
-        refused(marks(full, excellence, pass).into_active_model().insert(connection).await, "ck_exam_course_marks");
+        refused(
+            marks(full, excellence, pass)
+                .into_active_model()
+                .insert(connection)
+                .await,
+            "ck_exam_course_marks",
+        );
     }
-    marks(100, 85, 60).into_active_model().insert(connection).await?;
+    marks(100, 85, 60)
+        .into_active_model()
+        .insert(connection)
+        .await?;
     Ok(())
 }
 
@@ -256,7 +340,10 @@ async fn students(connection: &DatabaseConnection, seed: &Seed) -> Result<(), Db
             ..Default::default()
         })
     };
-    refused(without_number("1")?.update(connection).await, "ck_student_id_number");
+    refused(
+        without_number("1")?.update(connection).await,
+        "ck_student_id_number",
+    );
     without_number("Z")?.update(connection).await?;
     Ok(())
 }
@@ -280,22 +367,45 @@ async fn sanctions(connection: &DatabaseConnection, seed: &Seed) -> Result<(), D
         })
     };
     let lifted_on = Some(day(2026, 3, 1)?);
-    for (state, lifted_on) in [(sanction::SanctionState::Lifted, None), (sanction::SanctionState::InForce, lifted_on)] {
+    for (state, lifted_on) in [
+        (sanction::SanctionState::Lifted, None),
+        (sanction::SanctionState::InForce, lifted_on),
+    ] {
         let untrue = sanction(state, lifted_on)?;
-        refused(untrue.into_active_model().insert(connection).await, "ck_sanction_lifted_on");
+        refused(
+            untrue.into_active_model().insert(connection).await,
+            "ck_sanction_lifted_on",
+        );
     }
-    sanction(sanction::SanctionState::Lifted, lifted_on)?.into_active_model().insert(connection).await?;
+    sanction(sanction::SanctionState::Lifted, lifted_on)?
+        .into_active_model()
+        .insert(connection)
+        .await?;
     Ok(())
 }
 
 /// Logins differ in case on both databases.
 async fn logins(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
-    let Some(account) = account::Entity::find_by_id(seed.account).one(connection).await? else {
+    let Some(account) = account::Entity::find_by_id(seed.account)
+        .one(connection)
+        .await?
+    else {
         return Err(DbErr::RecordNotFound("the planted account".to_owned()));
     };
-    let twin = account::Model { id: AccountId::new(), ..account.clone() };
-    duplicate(twin.into_active_model().insert(connection).await, "uq_account_login", connection);
-    let other = account::Model { id: AccountId::new(), login: account.login.to_uppercase(), ..account };
+    let twin = account::Model {
+        id: AccountId::new(),
+        ..account.clone()
+    };
+    duplicate(
+        twin.into_active_model().insert(connection).await,
+        "uq_account_login",
+        connection,
+    );
+    let other = account::Model {
+        id: AccountId::new(),
+        login: account.login.to_uppercase(),
+        ..account
+    };
     other.into_active_model().insert(connection).await?;
     Ok(())
 }

@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{
-    ActiveEnum, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
-    QuerySelect, Statement,
+    ActiveEnum, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IdenStatic,
+    Iterable, QuerySelect, Statement,
 };
 use xueji_entity as e;
 
 /// All tables of the schema.
 pub(crate) async fn tables(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    let query = match connection.get_database_backend() {
-        DbBackend::Postgres => "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
-        _ => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    let query = if connection.get_database_backend() == DbBackend::Postgres {
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     };
     let mut names = strings(connection, query.to_owned()).await?;
     names.retain(|name| name != "seaql_migrations");
@@ -30,15 +31,53 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         )+};
     }
     fit!(
-        access_grant, account, aid_grant, aid_programme, archive, archive_item, attendance, audit, class_group,
-        class_membership, course, deployment, duty, enrollment, exam, exam_course, guardian, guardianship, history,
-        idempotency, identity_document, lookup_key, organisation, outbox, reward, sanction, school_authority,
-        school_year, score, staff, student, student_number, term, year_level,
+        access_grant,
+        account,
+        aid_grant,
+        aid_programme,
+        archive,
+        archive_item,
+        attendance,
+        audit,
+        class_group,
+        class_membership,
+        course,
+        deployment,
+        duty,
+        enrollment,
+        exam,
+        exam_course,
+        guardian,
+        guardianship,
+        history,
+        idempotency,
+        identity_document,
+        lookup_key,
+        organisation,
+        outbox,
+        reward,
+        sanction,
+        school_authority,
+        school_year,
+        score,
+        staff,
+        student,
+        student_number,
+        term,
+        year_level,
     );
-    assert_eq!(Vec::from_iter(seen.clone()), tables(connection).await?, "each table has an entity");
+    assert_eq!(
+        Vec::from_iter(seen.clone()),
+        tables(connection).await?,
+        "each table has an entity"
+    );
 
     for table in seen {
-        if columns(connection, &table).await?.iter().any(|column| column == "lifecycle") {
+        if columns(connection, &table)
+            .await?
+            .iter()
+            .any(|column| column == "lifecycle")
+        {
             offers::<e::lifecycle::Lifecycle>(connection, &table, "lifecycle").await?;
         }
     }
@@ -69,34 +108,54 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
 /// The name of the table, once it agrees with the entity.
 async fn fits<E: EntityTrait>(connection: &DatabaseConnection) -> Result<String, DbErr> {
     let table = E::default().table_name().to_owned();
-    let expected: Vec<String> = E::Column::iter().map(|column| column.as_str().to_owned()).collect();
-    assert_eq!(columns(connection, &table).await?, expected, "columns of {table}");
+    let expected: Vec<String> = E::Column::iter()
+        .map(|column| column.as_str().to_owned())
+        .collect();
+    assert_eq!(
+        columns(connection, &table).await?,
+        expected,
+        "columns of {table}"
+    );
 
-    let query = format!("SELECT \"{}\" FROM \"{table}\" LIMIT 0", expected.join("\", \""));
-    connection.execute_raw(Statement::from_string(connection.get_database_backend(), query)).await?;
+    let query = format!(
+        "SELECT \"{}\" FROM \"{table}\" LIMIT 0",
+        expected.join("\", \"")
+    );
+    connection
+        .execute_raw(Statement::from_string(
+            connection.get_database_backend(),
+            query,
+        ))
+        .await?;
     E::find().limit(1).all(connection).await?;
     Ok(table)
 }
 
 /// Columns of a table, in order.
 async fn columns(connection: &DatabaseConnection, table: &str) -> Result<Vec<String>, DbErr> {
-    let query = match connection.get_database_backend() {
-        DbBackend::Postgres => format!(
+    let query = if connection.get_database_backend() == DbBackend::Postgres {
+        format!(
             "SELECT column_name AS name FROM information_schema.columns \
              WHERE table_schema = 'public' AND table_name = '{table}' ORDER BY ordinal_position"
-        ),
-        _ => format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid"),
+        )
+    } else {
+        format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid")
     };
     strings(connection, query).await
 }
 
 /// Fails unless the check of a column offers the words of the enum, in order. Both databases get the same
 /// statement; SQLite keeps its text.
-async fn offers<A: ActiveEnum<Value = String>>(connection: &DatabaseConnection, table: &str, column: &str) -> Result<(), DbErr> {
+async fn offers<A: ActiveEnum<Value = String>>(
+    connection: &DatabaseConnection,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
     if connection.get_database_backend() != DbBackend::Sqlite {
         return Ok(());
     }
-    let query = format!("SELECT sql AS name FROM sqlite_master WHERE type = 'table' AND name = '{table}'");
+    let query =
+        format!("SELECT sql AS name FROM sqlite_master WHERE type = 'table' AND name = '{table}'");
     let statement = strings(connection, query).await?.concat();
     let check = format!(
         "CONSTRAINT \"ck_{table}_{column}\" CHECK (\"{column}\" IN ('{}'))",
@@ -108,7 +167,10 @@ async fn offers<A: ActiveEnum<Value = String>>(connection: &DatabaseConnection, 
 
 async fn strings(connection: &DatabaseConnection, query: String) -> Result<Vec<String>, DbErr> {
     connection
-        .query_all_raw(Statement::from_string(connection.get_database_backend(), query))
+        .query_all_raw(Statement::from_string(
+            connection.get_database_backend(),
+            query,
+        ))
         .await?
         .iter()
         .map(|row| row.try_get("", "name"))

@@ -1,7 +1,11 @@
 //! The fewest rows that an enrolment, a grant and a score need.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    prelude::{Date, DateTimeUtc}};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    prelude::{Date, DateTimeUtc},
+};
 use xueji_entity::{
     account, class_group, course, enrollment, exam,
     lifecycle::Lifecycle,
@@ -9,8 +13,9 @@ use xueji_entity::{
     stage::Stage,
     student, term,
     value::{
-        AccountId, ClassGroupId, Code, CourseId, EnrollmentId, ExamId, Guarded, LookupHash, OrganisationId, PersonName,
-        SchoolYearId, Sealed, StudentId, TermId, ValueError, YearLevelId,
+        AccountId, ClassGroupId, Code, CourseId, EnrollmentId, ExamId, Guarded, LookupHash,
+        OrganisationId, PersonName, SchoolYearId, Sealed, StudentId, TermId, ValueError,
+        YearLevelId,
     },
     year_level,
 };
@@ -46,9 +51,27 @@ pub(crate) fn instant() -> DateTimeUtc {
 
 /// Plants the rows.
 pub(crate) async fn plant(connection: &DatabaseConnection) -> Result<Seed, DbErr> {
-    let nation = organisation(connection, organisation::OrganisationLevel::Nation, None, None).await?;
-    let county = organisation(connection, organisation::OrganisationLevel::County, Some(nation), None).await?;
-    let school = organisation(connection, organisation::OrganisationLevel::School, Some(county), Some("3100000001")).await?;
+    let nation = organisation(
+        connection,
+        organisation::OrganisationLevel::Nation,
+        None,
+        None,
+    )
+    .await?;
+    let county = organisation(
+        connection,
+        organisation::OrganisationLevel::County,
+        Some(nation),
+        None,
+    )
+    .await?;
+    let school = organisation(
+        connection,
+        organisation::OrganisationLevel::School,
+        Some(county),
+        Some("3100000001"),
+    )
+    .await?;
 
     let school_year = school_year::Model {
         id: SchoolYearId::new(),
@@ -133,7 +156,10 @@ pub(crate) async fn plant(connection: &DatabaseConnection) -> Result<Seed, DbErr
     let first = enrollment(&seed, seed.student, enrollment::EnrollmentState::Enrolled)?;
     let found = first.clone().into_active_model().insert(connection).await?;
     assert_eq!(found, first);
-    let by_state = enrollment::Entity::find().filter(enrollment::Column::Live.eq(true)).all(connection).await?;
+    let by_state = enrollment::Entity::find()
+        .filter(enrollment::Column::Live.eq(true))
+        .all(connection)
+        .await?;
     assert_eq!(by_state, [first]);
     Ok(seed)
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use async_graphql::ConstValue;
+use async_graphql::Value as ConstValue;
 
 use super::select::{Item, ListNode, Node};
 use crate::access::filter::{Key, Position, Window};
@@ -34,7 +34,7 @@ type Reading<'f> = Pin<Box<dyn Future<Output = Result<Fetched>> + Send + 'f>>;
 
 /// Whose cursor it is and of which list: caller, list and parent.
 pub(crate) fn bound(cx: &Cx, list: &ListNode, parent: Option<Key>) -> Vec<u8> {
-    let mut bound = cx.caller.account().as_uuid().as_bytes().to_vec();
+    let mut bound = cx.caller.account().uuid().as_bytes().to_vec();
     if let Some(parent) = parent {
         bound.extend(parent.student.unwrap_or_default().as_bytes());
         bound.extend(parent.id.as_bytes());

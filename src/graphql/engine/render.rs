@@ -2,7 +2,7 @@
 //!
 //! Redactions are noted for a list and a column together, never cell by cell.
 
-use async_graphql::{ConstValue, Name};
+use async_graphql::{Name, Value as ConstValue};
 use indexmap::IndexMap;
 use xueji_entity::value::{Fen, Thousandths, code};
 
@@ -12,7 +12,6 @@ use crate::access::filter::Key;
 use crate::access::ledger::{Reason, Redaction};
 use crate::access::shown::{Leaf, RowPlan, Shown};
 use crate::access::table::Sight;
-use crate::access::view::Kind;
 use crate::domain::Cx;
 use crate::store::read::{Group, Lists, Rows, governing};
 
@@ -353,7 +352,3 @@ fn connection(
     object(fields)
 }
 
-/// True for kinds that are written as objects.
-pub(crate) fn is_object(kind: Kind) -> bool {
-    matches!(kind, Kind::Code | Kind::Computed)
-}

@@ -245,6 +245,7 @@ impl<'a> Compiler<'_, 'a> {
             }
             Join::From(_)
             | Join::OfStudent
+            | Join::LiveOfStudent
             | Join::FromOfStudent(_)
             | Join::Through { .. } => {
                 let ask = single.ask.clone();

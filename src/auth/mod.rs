@@ -1,0 +1,3 @@
+//! From token to caller: who signed in, never what they may do.
+
+pub mod jwt;

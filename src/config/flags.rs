@@ -1,0 +1,319 @@
+//! The settings as written: one shape for the command line, the environment and the TOML file.
+//!
+//! Every value is optional here; [`super::settings`] decides what must be there. A value from the command line wins
+//! over the environment, which wins over the file.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use clap::Args;
+use figment::{
+    Figment,
+    error::Kind,
+    providers::{Format, Serialized, Toml},
+    value::{Dict, Value},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, secret::SecretText, settings::LogFormat};
+
+/// Settings of the server as flags; each has an environment variable and a TOML key of the same name.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flags {
+    /// TOML file with settings; flags and environment win over it
+    #[arg(long, env = "XUEJI_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Address of the database: sqlite://… or postgres://…
+    #[arg(
+        long,
+        env = "XUEJI_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<SecretText>,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "XUEJI_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Data folder: embedded database and keys made by the server [default: ./xueji-data]
+    #[arg(long, env = "XUEJI_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Folder with the access policy [default: ./policies]
+    #[arg(long, env = "XUEJI_POLICIES", value_name = "FOLDER")]
+    pub policies: Option<PathBuf>,
+    /// Time zone in which days are counted [default: Asia/Shanghai]
+    #[arg(long, env = "XUEJI_TIME_ZONE", value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Key of the public ids, 64 hexadecimal digits
+    #[arg(
+        long,
+        env = "XUEJI_PUBLIC_ID_KEY",
+        hide_env_values = true,
+        value_name = "HEX"
+    )]
+    pub public_id_key: Option<SecretText>,
+    /// Key of the look-up hashes, 64 hexadecimal digits
+    #[arg(
+        long,
+        env = "XUEJI_LOOKUP_KEY",
+        hide_env_values = true,
+        value_name = "HEX"
+    )]
+    pub lookup_key: Option<SecretText>,
+    /// Form of the log lines [default: json]
+    #[arg(long, env = "XUEJI_LOG_FORMAT", value_name = "json|text")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, as a tracing filter [default: info]
+    #[arg(long, env = "XUEJI_LOG_FILTER", value_name = "FILTER")]
+    pub log_filter: Option<String>,
+    /// Whether clients may read the schema [default: false]
+    #[arg(long, env = "XUEJI_INTROSPECTION", value_name = "true|false")]
+    pub introspection: Option<bool>,
+    /// Whether GraphiQL is served [default: false]
+    #[arg(long, env = "XUEJI_GRAPHIQL", value_name = "true|false")]
+    pub graphiql: Option<bool>,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub jwt: JwtFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub limits: LimitFlags,
+}
+
+/// How bearer tokens are verified.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JwtFlags {
+    /// Key that verifies tokens; repeatable [ALG: EdDSA, ES256, RS256, HS256]
+    #[arg(
+        help_heading = "Tokens",
+        long = "jwt-key",
+        env = "XUEJI_JWT_KEYS",
+        value_delimiter = ',',
+        value_name = "KID:ALG:FILE"
+    )]
+    pub keys: Vec<KeySpec>,
+    /// Issuer that every token must name
+    #[arg(
+        help_heading = "Tokens",
+        long = "jwt-issuer",
+        env = "XUEJI_JWT_ISSUER",
+        value_name = "ISSUER"
+    )]
+    pub issuer: Option<String>,
+    /// Audience that every token must name
+    #[arg(
+        help_heading = "Tokens",
+        long = "jwt-audience",
+        env = "XUEJI_JWT_AUDIENCE",
+        value_name = "AUDIENCE"
+    )]
+    pub audience: Option<String>,
+    /// Clock difference that is tolerated, at most 60 [default: 30]
+    #[arg(
+        help_heading = "Tokens",
+        long = "jwt-leeway-seconds",
+        env = "XUEJI_JWT_LEEWAY_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub leeway_seconds: Option<u64>,
+}
+
+/// One key that verifies tokens. Exactly one of `key` and `file` is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySpec {
+    /// Key id that tokens name in their header.
+    pub kid: String,
+    /// Algorithm, the only one that this key accepts.
+    pub alg: String,
+    /// The key itself: a public key in PEM, or for HS256 the secret text.
+    pub key: Option<SecretText>,
+    /// A file with the same.
+    pub file: Option<PathBuf>,
+}
+
+impl FromStr for KeySpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, ':').map(str::trim);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(kid), Some(alg), Some(file))
+                if !kid.is_empty() && !alg.is_empty() && !file.is_empty() =>
+            {
+                Ok(Self {
+                    kid: kid.to_owned(),
+                    alg: alg.to_owned(),
+                    key: None,
+                    file: Some(PathBuf::from(file)),
+                })
+            }
+            _ => Err(
+                "a key is written KID:ALG:FILE, for example main:EdDSA:/etc/xueji/main.pem"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Declares the limits once: field, flag, environment variable and help.
+macro_rules! limits {
+    ($($(#[doc = $help:literal])+ $field:ident: $flag:literal, $env:literal;)+) => {
+        /// Bounds on what one request and one client may cost.
+        #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct LimitFlags {
+            $($(#[doc = $help])+
+            #[arg(help_heading = "Limits", long = $flag, env = $env, value_name = "NUMBER", hide_short_help = true)]
+            pub $field: Option<u32>,)+
+        }
+    };
+}
+
+limits! {
+    /// Bytes of a request body [default: 1048576]
+    body_bytes: "limits-body-bytes", "XUEJI_LIMITS_BODY_BYTES";
+    /// Bytes of a query document [default: 65536]
+    query_bytes: "limits-query-bytes", "XUEJI_LIMITS_QUERY_BYTES";
+    /// Nesting of brackets in a query document, at most 64 [default: 64]
+    nesting: "limits-nesting", "XUEJI_LIMITS_NESTING";
+    /// Fragment spreads of an operation, fragments expanded [default: 1000]
+    spreads: "limits-spreads", "XUEJI_LIMITS_SPREADS";
+    /// Fields of an operation, fragments expanded [default: 5000]
+    fields: "limits-fields", "XUEJI_LIMITS_FIELDS";
+    /// Aliases of an operation, fragments expanded [default: 200]
+    aliases: "limits-aliases", "XUEJI_LIMITS_ALIASES";
+    /// Directives of an operation, fragments expanded [default: 200]
+    directives: "limits-directives", "XUEJI_LIMITS_DIRECTIVES";
+    /// Levels of nested fields [default: 16]
+    depth: "limits-depth", "XUEJI_LIMITS_DEPTH";
+    /// Complexity of an operation [default: 50000]
+    complexity: "limits-complexity", "XUEJI_LIMITS_COMPLEXITY";
+    /// Rows of a page [default: 200]
+    page: "limits-page", "XUEJI_LIMITS_PAGE";
+    /// Seconds that a request may take [default: 30]
+    request_seconds: "limits-request-seconds", "XUEJI_LIMITS_REQUEST_SECONDS";
+    /// Seconds in which the headers of a request must arrive [default: 10]
+    header_seconds: "limits-header-seconds", "XUEJI_LIMITS_HEADER_SECONDS";
+    /// Seconds in which a body must arrive, and in which a client must read on [default: 15]
+    body_seconds: "limits-body-seconds", "XUEJI_LIMITS_BODY_SECONDS";
+    /// Seconds that running requests get when the server stops [default: 30]
+    shutdown_seconds: "limits-shutdown-seconds", "XUEJI_LIMITS_SHUTDOWN_SECONDS";
+    /// Connections served at once [default: 1024]
+    connections: "limits-connections", "XUEJI_LIMITS_CONNECTIONS";
+    /// Memory for parsed documents in bytes [default: 33554432]
+    document_cache_bytes: "limits-document-cache-bytes", "XUEJI_LIMITS_DOCUMENT_CACHE_BYTES";
+    /// Memory for verified tokens in bytes [default: 4194304]
+    token_cache_bytes: "limits-token-cache-bytes", "XUEJI_LIMITS_TOKEN_CACHE_BYTES";
+}
+
+impl Flags {
+    /// Lays these flags over the TOML file that `--config` names, if one is named.
+    pub fn read(self) -> Result<Self, ConfigError> {
+        let Some(path) = self.config.clone() else {
+            return Ok(self);
+        };
+        let file = path.display().to_string();
+        if let Err(error) = std::fs::metadata(&path) {
+            return Err(ConfigError::File {
+                file,
+                why: error.kind().to_string(),
+            });
+        }
+        let given = Value::serialize(&self).map_err(|error| sentence(&path, &error))?;
+        let mut read: Self = Figment::new()
+            .merge(Toml::file_exact(&path))
+            .merge(Serialized::defaults(given_only(given)))
+            .extract()
+            .map_err(|error| sentence(&path, &error))?;
+        read.config = self.config;
+        Ok(read)
+    }
+}
+
+/// Drops what was not given, so that an absent flag does not hide the value of the file.
+fn given_only(value: Value) -> Dict {
+    let Value::Dict(_, dict) = value else {
+        return Dict::new();
+    };
+    dict.into_iter()
+        .filter_map(|(key, value)| match value {
+            Value::Empty(..) => None,
+            Value::Array(_, items) if items.is_empty() => None,
+            // An empty environment variable is how shells unset one; it does not hide the file.
+            Value::String(_, text) if text.trim().is_empty() => None,
+            Value::Dict(..) => Some((key, Value::from(given_only(value)))),
+            Value::String(..)
+            | Value::Char(..)
+            | Value::Bool(..)
+            | Value::Num(..)
+            | Value::Array(..) => Some((key, value)),
+        })
+        .collect()
+}
+
+/// One sentence for what figment found; it never quotes a value, which may be a secret.
+fn sentence(path: &Path, error: &figment::Error) -> ConfigError {
+    let file = path.display().to_string();
+    let mut parts = error.path.clone();
+    match &error.kind {
+        Kind::UnknownField(name, known) => {
+            if parts.last() != Some(name) {
+                parts.push(name.clone());
+            }
+            ConfigError::Unknown {
+                file,
+                key: parts.join("."),
+                known: known.join(", "),
+            }
+        }
+        Kind::MissingField(name) => {
+            parts.push(name.to_string());
+            ConfigError::WrongType {
+                file,
+                key: parts.join("."),
+                why: "it is not there".to_owned(),
+            }
+        }
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            ConfigError::WrongType {
+                file,
+                key: parts.join("."),
+                why: format!("expected {expected}"),
+            }
+        }
+        Kind::UnknownVariant(_, known) => ConfigError::WrongType {
+            file,
+            key: parts.join("."),
+            why: format!("expected one of {}", known.join(", ")),
+        },
+        Kind::Message(message) if parts.is_empty() => {
+            // A TOML syntax message quotes the line below its first line; only the position is passed on.
+            ConfigError::File {
+                file,
+                why: message.lines().next().unwrap_or("it is no TOML").to_owned(),
+            }
+        }
+        Kind::Message(_)
+        | Kind::InvalidLength(..)
+        | Kind::DuplicateField(_)
+        | Kind::ISizeOutOfRange(_)
+        | Kind::USizeOutOfRange(_)
+        | Kind::Unsupported(_)
+        | Kind::UnsupportedKey(..) => ConfigError::WrongType {
+            file,
+            key: parts.join("."),
+            why: "the value does not fit".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,341 @@
+//! The settings as the server runs with them: complete, typed and free of contradictions.
+
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ConfigError,
+    flags::{Flags, KeySpec, LimitFlags},
+    secret::{SecretKey, SecretText},
+};
+
+/// Form of the log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// Lines for people.
+    Text,
+}
+
+/// Which database the address names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file of the embedded database.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// Everything `serve` needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address of the database.
+    pub database_url: SecretText,
+    /// Kind of the database.
+    pub database: Database,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Data folder.
+    pub data: PathBuf,
+    /// Folder with the access policy.
+    pub policies: PathBuf,
+    /// Time zone in which days are counted.
+    pub time_zone: Tz,
+    /// Key of the public ids.
+    pub public_id_key: SecretKey,
+    /// Key of the look-up hashes.
+    pub lookup_key: SecretKey,
+    /// Form of the log lines.
+    pub log_format: LogFormat,
+    /// Tracing filter.
+    pub log_filter: String,
+    /// Whether clients may read the schema.
+    pub introspection: bool,
+    /// Whether GraphiQL is served.
+    pub graphiql: bool,
+    /// How bearer tokens are verified.
+    pub jwt: Jwt,
+    /// Bounds on requests and clients.
+    pub limits: Limits,
+}
+
+/// How bearer tokens are verified.
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    /// The keys, at least one, each with its own `kid`.
+    pub keys: Vec<KeySpec>,
+    /// Issuer that every token must name; not empty.
+    pub issuer: String,
+    /// Audience that every token must name; not empty.
+    pub audience: String,
+    /// Clock difference that is tolerated.
+    pub leeway: Duration,
+}
+
+/// Bounds on what one request and one client may cost.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Bytes of a query document.
+    pub query_bytes: usize,
+    /// Nesting of brackets in a query document.
+    pub nesting: u32,
+    /// Fragment spreads of an operation, expanded.
+    pub spreads: u32,
+    /// Fields of an operation, expanded.
+    pub fields: u32,
+    /// Aliases of an operation, expanded.
+    pub aliases: u32,
+    /// Directives of an operation, expanded.
+    pub directives: u32,
+    /// Levels of nested fields.
+    pub depth: usize,
+    /// Complexity of an operation.
+    pub complexity: usize,
+    /// Rows of a page.
+    pub page: u32,
+    /// Time that a request may take.
+    pub request_time: Duration,
+    /// Time in which the headers of a request must arrive.
+    pub header_time: Duration,
+    /// Time in which the body of a request must arrive, and for which a client may read nothing of an answer.
+    pub body_time: Duration,
+    /// Time that running requests get when the server stops.
+    pub shutdown_time: Duration,
+    /// Connections served at once.
+    pub connections: usize,
+    /// Memory for parsed documents.
+    pub document_cache_bytes: u64,
+    /// Memory for verified tokens.
+    pub token_cache_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::from_flags(&LimitFlags::default())
+    }
+}
+
+impl Limits {
+    fn from_flags(flags: &LimitFlags) -> Self {
+        let size = |value: Option<u32>, default: u32| {
+            usize::try_from(value.unwrap_or(default)).unwrap_or(usize::MAX)
+        };
+        let seconds =
+            |value: Option<u32>, default: u32| Duration::from_secs(value.unwrap_or(default).into());
+        Self {
+            body_bytes: size(flags.body_bytes, 1 << 20),
+            query_bytes: size(flags.query_bytes, 64 << 10),
+            nesting: flags.nesting.unwrap_or(64),
+            spreads: flags.spreads.unwrap_or(1000),
+            fields: flags.fields.unwrap_or(5000),
+            aliases: flags.aliases.unwrap_or(200),
+            directives: flags.directives.unwrap_or(200),
+            depth: size(flags.depth, 16),
+            complexity: size(flags.complexity, 50_000),
+            page: flags.page.unwrap_or(200),
+            request_time: seconds(flags.request_seconds, 30),
+            header_time: seconds(flags.header_seconds, 10),
+            body_time: seconds(flags.body_seconds, 15),
+            shutdown_time: seconds(flags.shutdown_seconds, 30),
+            connections: size(flags.connections, 1024),
+            document_cache_bytes: flags.document_cache_bytes.unwrap_or(32 << 20).into(),
+            token_cache_bytes: flags.token_cache_bytes.unwrap_or(4 << 20).into(),
+        }
+    }
+}
+
+impl Flags {
+    /// Checks everything that `serve` needs. Call [`Flags::read`] first.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        let (database_url, database) = self.database()?;
+        let public_id_key = secret_key("public_id_key", self.public_id_key.as_ref())?;
+        let lookup_key = secret_key("lookup_key", self.lookup_key.as_ref())?;
+        if public_id_key == lookup_key {
+            return Err(invalid(
+                "lookup_key",
+                "it equals public_id_key; each key needs its own random bytes.",
+            ));
+        }
+        Ok(Settings {
+            database_url,
+            database,
+            listen: self.listen()?,
+            data: self.data_folder(),
+            policies: self.policies_folder(),
+            time_zone: self.time_zone()?,
+            public_id_key,
+            lookup_key,
+            log_format: self.log_format.unwrap_or_default(),
+            log_filter: text(self.log_filter.as_ref()).unwrap_or("info").to_owned(),
+            introspection: self.introspection.unwrap_or(false),
+            graphiql: self.graphiql.unwrap_or(false),
+            jwt: self.jwt()?,
+            limits: self.limits()?,
+        })
+    }
+
+    /// The database address alone, which is all that `migrate` needs.
+    pub fn database(&self) -> Result<(SecretText, Database), ConfigError> {
+        let url = self
+            .database_url
+            .clone()
+            .filter(|url| !url.reveal().trim().is_empty());
+        let url = url.ok_or(ConfigError::Missing("database_url"))?;
+        let database = match url.reveal().split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Database::Sqlite,
+            Some("postgres" | "postgresql") => Database::Postgres,
+            _ => {
+                return Err(invalid(
+                    "database_url",
+                    "it must begin with sqlite:// or postgres://.",
+                ));
+            }
+        };
+        Ok((url, database))
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        let listen = text(self.listen.as_ref()).unwrap_or("127.0.0.1:8080");
+        let listen = listen.replace("localhost:", "127.0.0.1:");
+        SocketAddr::from_str(&listen).map_err(|error| {
+            invalid(
+                "listen",
+                &format!("{error}; write an address and a port, such as 127.0.0.1:8080."),
+            )
+        })
+    }
+
+    /// The data folder.
+    pub fn data_folder(&self) -> PathBuf {
+        self.data
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("./xueji-data"))
+    }
+
+    /// The folder with the access policy.
+    pub fn policies_folder(&self) -> PathBuf {
+        self.policies
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("./policies"))
+    }
+
+    /// The time zone in which days are counted.
+    pub fn time_zone(&self) -> Result<Tz, ConfigError> {
+        let zone = text(self.time_zone.as_ref()).unwrap_or("Asia/Shanghai");
+        Tz::from_str(zone).map_err(|error| {
+            invalid(
+                "time_zone",
+                &format!("{error}; write a name of the zone database, such as Asia/Shanghai."),
+            )
+        })
+    }
+
+    fn jwt(&self) -> Result<Jwt, ConfigError> {
+        let keys = self.jwt.keys.clone();
+        if keys.is_empty() {
+            return Err(ConfigError::Missing("jwt.keys"));
+        }
+        let mut seen = HashSet::new();
+        for spec in &keys {
+            if spec.kid.trim().is_empty() {
+                return Err(invalid(
+                    "jwt.keys",
+                    "a key has no kid; give each key a name that tokens can carry.",
+                ));
+            }
+            if !seen.insert(spec.kid.as_str()) {
+                return Err(invalid(
+                    "jwt.keys",
+                    &format!("two keys have the kid {:?}; names must differ.", spec.kid),
+                ));
+            }
+            if spec.key.is_some() == spec.file.is_some() {
+                let why = format!("the key {:?} needs exactly one of key and file.", spec.kid);
+                return Err(invalid("jwt.keys", &why));
+            }
+        }
+        let leeway = self.jwt.leeway_seconds.unwrap_or(30);
+        if leeway > 60 {
+            return Err(invalid(
+                "jwt.leeway_seconds",
+                "it may be at most 60; set the clocks right instead.",
+            ));
+        }
+        Ok(Jwt {
+            keys,
+            issuer: text(self.jwt.issuer.as_ref())
+                .ok_or(ConfigError::Missing("jwt.issuer"))?
+                .to_owned(),
+            audience: text(self.jwt.audience.as_ref())
+                .ok_or(ConfigError::Missing("jwt.audience"))?
+                .to_owned(),
+            leeway: Duration::from_secs(leeway),
+        })
+    }
+
+    /// The limits; every one is above zero and the parser's stack is safe.
+    pub fn limits(&self) -> Result<Limits, ConfigError> {
+        let limits = Limits::from_flags(&self.limits);
+        let flags = &self.limits;
+        for (key, value) in [
+            ("limits.body_bytes", flags.body_bytes),
+            ("limits.query_bytes", flags.query_bytes),
+            ("limits.nesting", flags.nesting),
+            ("limits.fields", flags.fields),
+            ("limits.depth", flags.depth),
+            ("limits.complexity", flags.complexity),
+            ("limits.page", flags.page),
+            ("limits.request_seconds", flags.request_seconds),
+            ("limits.header_seconds", flags.header_seconds),
+            ("limits.body_seconds", flags.body_seconds),
+            ("limits.connections", flags.connections),
+        ] {
+            if value == Some(0) {
+                return Err(invalid(
+                    key,
+                    "it must be above zero, or no request can succeed.",
+                ));
+            }
+        }
+        if limits.nesting > 64 {
+            return Err(invalid(
+                "limits.nesting",
+                "it may be at most 64; deeper documents overflow the parser's stack.",
+            ));
+        }
+        if limits.query_bytes > limits.body_bytes {
+            let why = "it is above limits.body_bytes, so no body could hold such a query.";
+            return Err(invalid("limits.query_bytes", why));
+        }
+        Ok(limits)
+    }
+}
+
+/// A text setting; an empty value counts as not given.
+fn text(value: Option<&String>) -> Option<&str> {
+    value
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty())
+}
+
+fn secret_key(key: &'static str, value: Option<&SecretText>) -> Result<SecretKey, ConfigError> {
+    let text = value
+        .filter(|text| !text.reveal().trim().is_empty())
+        .ok_or(ConfigError::Missing(key))?;
+    SecretKey::from_hex(text.reveal()).map_err(|why| ConfigError::Invalid { key, why })
+}
+
+fn invalid(key: &'static str, why: &str) -> ConfigError {
+    ConfigError::Invalid {
+        key,
+        why: why.to_owned(),
+    }
+}

@@ -1,0 +1,40 @@
+//! AccessGrant in the schema: what it shows and where it leads.
+
+use chrono::NaiveDate;
+use sea_orm::prelude::DateTimeUtc;
+use xueji_entity::value::{AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId};
+
+use crate::access::view::Join;
+use crate::view;
+
+view! {
+    /// A role that an account holds with a reach, for a time (授权).
+    pub struct AccessGrant from access_grant, hangs Open;
+    fields {
+        /// Name of the role as in the policy files.
+        role: String = Directory,
+        /// Name of the reach: own, ward, teaching, class, year_level, school, region or anywhere.
+        reach: String = Directory,
+        /// First day.
+        since: NaiveDate = Directory,
+        /// Last day; null while open.
+        until: Option<NaiveDate> = Directory,
+        /// The instant of revocation; null unless revoked.
+        ended_at: Option<DateTimeUtc> = Directory,
+    }
+    keys {
+        account_id: AccountId = Directory,
+        student_id: Option<StudentId> = Directory,
+        class_group_id: Option<ClassGroupId> = Directory,
+        course_id: Option<CourseId> = Directory,
+        year_level_id: Option<YearLevelId> = Directory,
+        organisation_id: Option<OrganisationId> = Directory,
+    }
+    unseen { id }
+    computed {
+    }
+    relations {
+        /// The account.
+        account: one account by Join::To("account_id"), key account_id;
+    }
+}

@@ -1,0 +1,325 @@
+//! What root fields return: one row, or a list, of a noun. Resolving it resolves the whole subtree.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry as Meta;
+use async_graphql::{ContextSelectionSet, InputType, InputValueResult, OutputType, Positioned};
+use async_graphql::{ServerResult, Value};
+
+use super::args::{ListArgs, Raw};
+use super::select::{Compiler, ListNode, default_order};
+use super::{fetch, render, types};
+use crate::access::filter::{Filter, Key};
+use crate::access::scope::Scope;
+use crate::access::view::{Noun, View};
+use crate::domain::Cx;
+use crate::error::{Error, Result};
+use crate::graphql::REGISTRY;
+use crate::graphql::error::to_server;
+
+fn registered(name: &'static str) -> Option<&'static Noun> {
+    REGISTRY.get(name)
+}
+
+fn noun_of<V: View>() -> Result<&'static Noun> {
+    REGISTRY.of::<V>().ok_or_else(|| Error::internal("a view is not registered"))
+}
+
+/// The filter of a noun, as an argument.
+#[derive(Debug)]
+pub struct FilterOf<V>(Raw, PhantomData<fn() -> V>);
+
+/// The ordering of a noun, as an argument; a list of columns.
+#[derive(Debug)]
+pub struct OrderOf<V>(Raw, PhantomData<fn() -> V>);
+
+macro_rules! raw_input {
+    ($name:ident, $suffix:literal, $register:expr) => {
+        impl<V: View> InputType for $name<V> {
+            type RawValueType = Self;
+
+            fn type_name() -> Cow<'static, str> {
+                Cow::Owned(format!(concat!("{}", $suffix), V::SHAPE.type_name))
+            }
+
+            fn create_type_info(meta: &mut Meta) -> String {
+                if let Some(noun) = registered(V::SHAPE.name) {
+                    let register: fn(&mut Meta, &'static Noun) = $register;
+                    register(meta, noun);
+                }
+                format!("{}!", Self::type_name())
+            }
+
+            fn parse(value: Option<Value>) -> InputValueResult<Self> {
+                match Raw::parse(value) {
+                    Ok(raw) => Ok(Self(raw, PhantomData)),
+                    Err(error) => Err(error.propagate()),
+                }
+            }
+
+            fn to_value(&self) -> Value {
+                self.0.to_value()
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+        }
+    };
+}
+raw_input!(FilterOf, "Filter", |meta, noun| {
+    types::filter(meta, &REGISTRY, noun);
+});
+raw_input!(OrderOf, "Order", |meta, noun| {
+    types::list_args(meta, &REGISTRY, noun);
+});
+
+/// The arguments of a root list.
+pub fn list_args<V: View>(
+    filter: Option<FilterOf<V>>,
+    order_by: Option<Vec<OrderOf<V>>>,
+    first: Option<i64>,
+    after: Option<String>,
+    last: Option<i64>,
+    before: Option<String>,
+) -> ListArgs {
+    ListArgs {
+        filter: filter.map(|filter| filter.0).unwrap_or_default(),
+        order_by: Raw(order_by.map(|order| {
+            Value::List(order.into_iter().map(|by| by.0.0.unwrap_or_default()).collect())
+        })),
+        first,
+        after,
+        last,
+        before,
+    }
+}
+
+/// A page of the rows of a noun.
+#[derive(Debug)]
+pub struct Connection<V> {
+    cx: Cx,
+    scope: Scope,
+    args: ListArgs,
+    order: &'static [(&'static str, bool)],
+    /// A condition of the field itself, beside the caller's.
+    only: Option<Filter>,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<V: View> Connection<V> {
+    /// The rows that the caller may read.
+    pub fn of(
+        cx: &Cx,
+        args: ListArgs,
+        order: &'static [(&'static str, bool)],
+    ) -> Result<Self> {
+        Ok(Self::within(cx, Scope::reading(&cx.caller, noun_of::<V>()?), args, order))
+    }
+
+    /// The rows of a narrower scope.
+    pub fn within(
+        cx: &Cx,
+        scope: Scope,
+        args: ListArgs,
+        order: &'static [(&'static str, bool)],
+    ) -> Self {
+        Self { cx: cx.clone(), scope, args, order, only: None, view: PhantomData }
+    }
+}
+
+impl<V: View> OutputType for Connection<V> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Connection", V::SHAPE.type_name))
+    }
+
+    fn create_type_info(meta: &mut Meta) -> String {
+        match registered(V::SHAPE.name) {
+            Some(noun) => types::connection(meta, &REGISTRY, noun),
+            None => format!("{}!", Self::type_name()),
+        }
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let noun = self.scope.noun();
+        let list = {
+            let compiler = Compiler { ctx, cx: &self.cx };
+            let place = field.node.name.node.as_str();
+            let mut list: ListNode = compiler.list(
+                self.scope.clone(),
+                default_order(noun, self.order),
+                &self.args,
+                &[ctx.item],
+                1,
+                super::args::PAGE_MAX,
+                place,
+                field,
+            )?;
+            if let Some(only) = &self.only {
+                list.filter = Some(match list.filter.take() {
+                    Some(filter) => Filter::And(vec![only.clone(), filter]),
+                    None => only.clone(),
+                });
+            }
+            list
+        };
+        let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
+        let (lists, views) = fetch::root(&self.cx, &list).await.map_err(fail)?;
+        Ok(render::list(&self.cx, &list, &lists, &views))
+    }
+}
+
+/// One row of a noun, or null.
+#[derive(Debug)]
+pub struct One<V> {
+    inner: Single,
+    view: PhantomData<fn() -> V>,
+}
+
+#[derive(Debug)]
+struct Single {
+    cx: Cx,
+    noun: &'static Noun,
+    key: Option<Key>,
+    /// True when a row that does not exist is an error, false when it is null.
+    required: bool,
+}
+
+impl<V: View> One<V> {
+    /// The row with this global id; one that does not exist for the caller is `NOT_FOUND`.
+    pub fn by_id(cx: &Cx, id: &str) -> Result<Self> {
+        let noun = noun_of::<V>()?;
+        let key = cx.opaque.open_id_of(noun, id);
+        Ok(Self {
+            inner: Single { cx: cx.clone(), noun, key, required: true },
+            view: PhantomData,
+        })
+    }
+
+    /// The row with this key, or null.
+    pub fn by_key(cx: &Cx, key: Option<Key>) -> Result<Self> {
+        let noun = noun_of::<V>()?;
+        Ok(Self {
+            inner: Single { cx: cx.clone(), noun, key, required: false },
+            view: PhantomData,
+        })
+    }
+}
+
+impl Single {
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
+        let missing = || {
+            if self.required {
+                Err(fail(Error::not_found(self.noun.shape.type_name)))
+            } else {
+                Ok(Value::Null)
+            }
+        };
+        let Some(key) = self.key else { return missing() };
+        let list = {
+            let compiler = Compiler { ctx, cx: &self.cx };
+            let place = field.node.name.node.as_str();
+            let view = compiler.node(self.noun, &[ctx.item], 1, place)?;
+            ListNode {
+                scope: Scope::reading(&self.cx.caller, self.noun),
+                filter: Some(Filter::Keys(vec![key])),
+                order: Vec::new(),
+                page: super::args::Page { limit: 1, from_end: false, beyond: None },
+                binding: Vec::new(),
+                items: Vec::new(),
+                ask: view.ask.clone(),
+                views: vec![view],
+                total: false,
+                rows: true,
+            }
+        };
+        let (lists, views) = fetch::root(&self.cx, &list).await.map_err(fail)?;
+        if lists.rows.is_empty() {
+            return missing();
+        }
+        match (list.views.first(), views.first()) {
+            (Some(view), Some(fetched)) => {
+                Ok(render::single(&self.cx, view, &lists.rows, fetched))
+            }
+            _ => missing(),
+        }
+    }
+}
+
+impl<V: View> OutputType for One<V> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(V::SHAPE.type_name)
+    }
+
+    fn qualified_type_name() -> String {
+        V::SHAPE.type_name.to_owned()
+    }
+
+    fn create_type_info(meta: &mut Meta) -> String {
+        if let Some(noun) = registered(V::SHAPE.name) {
+            types::noun(meta, &REGISTRY, noun);
+        }
+        V::SHAPE.type_name.to_owned()
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        self.inner.resolve(ctx, field).await
+    }
+}
+
+/// Any row by its global id, for `node`.
+#[derive(Debug)]
+pub struct AnyNode(Option<Single>);
+
+impl AnyNode {
+    /// The row with this global id; one that does not exist for the caller is null.
+    pub fn by_id(cx: &Cx, id: &str) -> Self {
+        Self(cx.opaque.open_id(id).map(|(noun, key)| Single {
+            cx: cx.clone(),
+            noun,
+            key: Some(key),
+            required: false,
+        }))
+    }
+}
+
+impl OutputType for AnyNode {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("Node")
+    }
+
+    fn qualified_type_name() -> String {
+        "Node".to_owned()
+    }
+
+    fn create_type_info(meta: &mut Meta) -> String {
+        types::node_interface(meta, &REGISTRY);
+        "Node".to_owned()
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        match &self.0 {
+            Some(single) => single.resolve(ctx, field).await,
+            None => Ok(Value::Null),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The schema: shape only. Views of the nouns, root fields of a few lines, one executor of lists.
+//!
+//! Nothing here reads a database or holds a bare value: rows come from the store with their
+//! sights, and leave through the [engine]. Start reading at [`query`].
+
+mod enums;
+pub mod engine;
+pub mod error;
+pub mod query;
+pub mod scalar;
+
+pub mod access_grant;
+pub mod account;
+pub mod aid_grant;
+pub mod aid_programme;
+pub mod archive;
+pub mod archive_item;
+pub mod attendance;
+pub mod class_group;
+pub mod class_membership;
+pub mod course;
+pub mod duty;
+pub mod enrollment;
+pub mod exam;
+pub mod exam_course;
+pub mod guardian;
+pub mod guardianship;
+pub mod identity_document;
+pub mod organisation;
+pub mod reward;
+pub mod sanction;
+pub mod school_year;
+pub mod score;
+pub mod staff;
+pub mod student;
+pub mod student_number;
+pub mod term;
+pub mod viewer;
+pub mod year_level;
+
+use std::sync::LazyLock;
+
+use async_graphql::{EmptyMutation, EmptySubscription, Schema};
+
+use crate::access::view::{Registry, View};
+
+/// The schema of the registry.
+pub type XuejiSchema = Schema<query::Query, EmptyMutation, EmptySubscription>;
+
+/// All nouns, in the order of their policy ids.
+pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    let shapes = [
+        organisation::Organisation::SHAPE,
+        school_year::SchoolYear::SHAPE,
+        term::Term::SHAPE,
+        year_level::YearLevel::SHAPE,
+        class_group::ClassGroup::SHAPE,
+        course::Course::SHAPE,
+        exam::Exam::SHAPE,
+        exam_course::ExamCourse::SHAPE,
+        staff::Staff::SHAPE,
+        duty::Duty::SHAPE,
+        aid_programme::AidProgramme::SHAPE,
+        account::Account::SHAPE,
+        access_grant::AccessGrant::SHAPE,
+        student::Student::SHAPE,
+        identity_document::IdentityDocument::SHAPE,
+        student_number::StudentNumber::SHAPE,
+        guardian::Guardian::SHAPE,
+        guardianship::Guardianship::SHAPE,
+        enrollment::Enrollment::SHAPE,
+        class_membership::ClassMembership::SHAPE,
+        archive::Archive::SHAPE,
+        archive_item::ArchiveItem::SHAPE,
+        score::Score::SHAPE,
+        attendance::Attendance::SHAPE,
+        reward::Reward::SHAPE,
+        sanction::Sanction::SHAPE,
+        aid_grant::AidGrant::SHAPE,
+    ];
+    // The shapes are constants of this crate; a test builds the registry, so this cannot fail later.
+    Registry::new(&shapes).unwrap_or_default()
+});
+
+/// Limits of a document beyond those checked before parsing.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Deepest nesting of selections.
+    pub depth: usize,
+    /// Most fields of a document, fragments expanded.
+    pub complexity: usize,
+    /// Most aliases.
+    pub aliases: usize,
+    /// Most directives.
+    pub directives: usize,
+    /// Whether the schema describes itself to clients.
+    pub introspection: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 16, complexity: 1_000, aliases: 100, directives: 50, introspection: true }
+    }
+}
+
+/// Builds the schema. Data of a request (its `Cx`) comes with the request.
+pub fn build_schema(limits: Limits) -> XuejiSchema {
+    Schema::build(query::Query, EmptyMutation, EmptySubscription)
+        .limit_depth(limits.depth)
+        .limit_complexity(limits.complexity)
+        .limit_aliases(limits.aliases)
+        .limit_directives(limits.directives)
+        .disable_suggestions()
+        .finish()
+}
+
+/// The schema in SDL, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    build_schema(Limits::default()).sdl()
+}

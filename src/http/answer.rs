@@ -1,0 +1,174 @@
+//! The bytes of a GraphQL answer: media type, status, errors completed with code and request id.
+//!
+//! The library writes `data: null` for requests that were never executed; the specification wants no `data` there, so
+//! answers are written here. Text of internal faults never leaves.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{ServerError, Value};
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Serialize;
+
+use super::{
+    accept::{Language, Media},
+    caller,
+    observe::RequestId,
+    refusal::{Code, Refusal, code_of, mark},
+};
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+/// The answer to a request that the backend took.
+pub(super) fn executed(
+    mut answer: async_graphql::Response,
+    media: Media,
+    language: Language,
+    request_id: &RequestId,
+) -> Response {
+    let id = request_id.text();
+    for error in &mut answer.errors {
+        complete(error, language, &id);
+    }
+    // While a part is away, an answer of nulls alone says nothing; without its data it may be a plain 503.
+    let nothing = match &answer.data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        Value::List(_)
+        | Value::String(_)
+        | Value::Number(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_) => false,
+    };
+    let unavailable = nothing
+        && answer
+            .errors
+            .iter()
+            .filter_map(code_of)
+            .any(|code| code == Code::Unavailable.as_str());
+    // A fault while executing has a path; errors without one and no data mean that nothing was executed.
+    let never_executed = unavailable
+        || (answer.data == Value::Null
+            && !answer.errors.is_empty()
+            && answer.errors.iter().all(|error| error.path.is_empty()));
+    let codes = || answer.errors.iter().filter_map(code_of);
+    let status = if unavailable {
+        // A part that is away is no fault of the request, whatever the media type.
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if !never_executed || media == Media::Json {
+        StatusCode::OK
+    } else if codes().any(|code| code == Code::Unauthenticated.as_str()) {
+        StatusCode::UNAUTHORIZED
+    } else if codes().any(|code| code == "FORBIDDEN") {
+        StatusCode::FORBIDDEN
+    } else if codes().any(|code| code == Code::Internal.as_str()) {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    let wire = Wire {
+        errors: &answer.errors,
+        data: (!never_executed).then_some(&answer.data),
+        extensions: &answer.extensions,
+    };
+    let mut response = match serde_json::to_vec(&wire) {
+        Ok(body) => write(status, media, language, body),
+        Err(error) => {
+            tracing::error!(request_id = %id, category = ?error.classify(), "an answer could not be written");
+            return refused(&caller::internal(), media, language, request_id);
+        }
+    };
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static(caller::challenge());
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from_static(super::RETRY_AFTER_SECONDS);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// The answer to a request that ended early.
+pub(super) fn refused(
+    refusal: &Refusal,
+    media: Media,
+    language: Language,
+    request_id: &RequestId,
+) -> Response {
+    let errors = [refusal.error(language, &request_id.text())];
+    let wire = Wire {
+        errors: &errors,
+        data: None,
+        extensions: &BTreeMap::new(),
+    };
+    let body = serde_json::to_vec(&wire).unwrap_or_default();
+    let mut response = write(refusal.status(media == Media::Json), media, language, body);
+    for (name, value) in refusal.headers() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+fn write(status: StatusCode, media: Media, language: Language, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media.content_type());
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(language.tag()),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, accept-language, authorization"),
+    );
+    response
+}
+
+/// Gives errors of the library a code and, in Chinese, a sentence; errors of ours have both already.
+fn complete(error: &mut ServerError, language: Language, request_id: &str) {
+    if code_of(error).is_some() {
+        mark(error, Code::Internal, request_id);
+        return;
+    }
+    let executing = !error.path.is_empty();
+    let text = error.message.as_str();
+    let limit = ["too complex", "nested too deep", "cannot be greater than"]
+        .iter()
+        .any(|part| text.contains(part));
+    let input = text.starts_with("Failed to parse") || text.starts_with("Invalid value");
+    let code = match (limit, executing, input) {
+        (true, _, _) => Code::LimitExceeded,
+        (false, _, true) => Code::InvalidInput,
+        (false, false, false) => Code::ValidationFailed,
+        (false, true, false) => Code::Internal,
+    };
+    let message = match (code, language) {
+        (Code::Internal, _) => {
+            let internal = caller::internal().error(language, request_id);
+            tracing::error!(request_id, "a resolver failed without a code");
+            internal.message
+        }
+        (Code::LimitExceeded, Language::Zh) => format!("查询超出限制：{text}"),
+        (Code::InvalidInput, Language::Zh) => format!("输入值无效：{text}"),
+        (_, Language::Zh) => format!("查询未通过校验：{text}"),
+        (_, Language::En) => text.to_owned(),
+    };
+    error.message = message;
+    mark(error, code, request_id);
+}

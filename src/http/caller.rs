@@ -1,0 +1,137 @@
+//! From the `Authorization` header to a caller.
+//!
+//! A request without the header has no caller; one with a header that does not lead to an account is refused, so that
+//! an expired token never looks like an anonymous visit.
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::{
+    backend::{AuthFailure, Backend},
+    refusal::{Code, Refusal},
+};
+use crate::auth::jwt::{KeySet, TokenError};
+
+const REALM: &str = "Bearer realm=\"xueji\"";
+const INVALID_TOKEN: &str = "Bearer realm=\"xueji\", error=\"invalid_token\"";
+const INVALID_REQUEST: &str = "Bearer realm=\"xueji\", error=\"invalid_request\"";
+
+/// Finds the caller of a request.
+pub(super) async fn caller<B: Backend>(
+    backend: &B,
+    keys: &KeySet,
+    headers: &HeaderMap,
+) -> Result<Option<B::Caller>, Refusal> {
+    let Some(token) = bearer(headers)? else {
+        return Ok(None);
+    };
+    let claims = keys.verify(token).map_err(refused)?;
+    backend
+        .authenticate(claims)
+        .await
+        .map(Some)
+        .map_err(|failure| match failure {
+            AuthFailure::UnknownAccount => unauthenticated(
+                "the token's account is not known here",
+                "令牌对应的账户不存在",
+            ),
+            AuthFailure::Revoked => unauthenticated(
+                "the token was revoked; sign in again",
+                "令牌已被吊销，请重新登录",
+            ),
+            AuthFailure::Unavailable => unavailable(),
+            AuthFailure::Internal => internal(),
+        })
+}
+
+/// The token of the one `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(malformed(
+            "there is more than one Authorization header",
+            "Authorization 请求头多于一个",
+        ));
+    }
+    let text = value.to_str().map_err(|_detail| {
+        malformed(
+            "the Authorization header is no text",
+            "Authorization 请求头无效",
+        )
+    })?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(unauthenticated(
+            "only Bearer tokens are accepted",
+            "只接受 Bearer 令牌",
+        ));
+    }
+    let token = token.trim_matches(' ');
+    if token.is_empty() {
+        return Err(malformed(
+            "the Authorization header holds no token",
+            "Authorization 请求头中没有令牌",
+        ));
+    }
+    Ok(Some(token))
+}
+
+fn refused(error: TokenError) -> Refusal {
+    let (en, zh) = match error {
+        TokenError::Malformed => ("the token is malformed", "令牌格式错误"),
+        TokenError::TooLong => ("the token is too long", "令牌过长"),
+        TokenError::Expired => (
+            "the token has expired; sign in again",
+            "令牌已过期，请重新登录",
+        ),
+        TokenError::NotYetValid => ("the token is not valid yet", "令牌尚未生效"),
+        TokenError::WrongIssuer => ("the token is of another issuer", "令牌的签发者不受信任"),
+        TokenError::WrongAudience => (
+            "the token is for another audience",
+            "令牌不是签发给本系统的",
+        ),
+        // Which of the three it was helps only somebody who forges tokens.
+        TokenError::UnknownKey | TokenError::WrongAlgorithm | TokenError::BadSignature => {
+            ("the token's signature does not verify", "令牌签名无效")
+        }
+    };
+    unauthenticated(en, zh)
+}
+
+fn unauthenticated(en: &'static str, zh: &'static str) -> Refusal {
+    Refusal::transport(StatusCode::UNAUTHORIZED, Code::Unauthenticated, en, zh)
+        .header(header::WWW_AUTHENTICATE, INVALID_TOKEN)
+}
+
+fn malformed(en: &'static str, zh: &'static str) -> Refusal {
+    Refusal::transport(StatusCode::BAD_REQUEST, Code::InvalidInput, en, zh)
+        .header(header::WWW_AUTHENTICATE, INVALID_REQUEST)
+}
+
+/// The refusal for a request that needs a token and has none.
+pub(super) fn challenge() -> &'static str {
+    REALM
+}
+
+/// The refusal while a part of the server is away.
+pub(super) fn unavailable() -> Refusal {
+    Refusal::transport(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unavailable,
+        "the service is unavailable for now; try again",
+        "服务暂不可用，请稍后重试",
+    )
+    .header(header::RETRY_AFTER, super::RETRY_AFTER_SECONDS)
+}
+
+/// The refusal for a fault of the server; the request id leads to the log.
+pub(super) fn internal() -> Refusal {
+    Refusal::transport(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Internal,
+        "internal error; report the request id",
+        "内部错误，请提供请求编号以便查询",
+    )
+}

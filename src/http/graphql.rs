@@ -1,0 +1,280 @@
+//! `POST` and `GET /graphql`, to the letter of the GraphQL-over-HTTP specification.
+//!
+//! The order of checks is fixed: method, `Accept`, token, content type, body, document, operation. What fails early
+//! costs little. No rule of the registry stands here, and nothing of a document or a value is logged.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use async_graphql::{
+    Value, Variables,
+    parser::types::{
+        BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Type,
+    },
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{
+    App, RemoteAddr,
+    accept::{self, Language, Media},
+    answer,
+    backend::{Backend, RequestMeta},
+    caller,
+    observe::{Observed, RequestId},
+    params::{self, Params},
+    refusal::{Code, Refusal},
+};
+
+/// Serves the route.
+pub(super) async fn serve<B: Backend>(
+    State(app): State<Arc<App<B>>>,
+    request: Request,
+) -> Result<Response, Infallible> {
+    let language = accept::language(request.headers());
+    let request_id = RequestId::of(&request);
+    let media = accept::media(request.headers());
+    let mut observed = Observed::default();
+    let limit = app.options.limits.request_time;
+    let work = run(&app, request, media, language, &request_id, &mut observed);
+    let done = match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_elapsed) => Err(too_slow(limit)),
+    };
+    let mut response = match done {
+        Ok(answer) => answer::executed(answer, media.unwrap_or(Media::Json), language, &request_id),
+        Err(refusal) => answer::refused(
+            &refusal,
+            media.unwrap_or(Media::Json),
+            language,
+            &request_id,
+        ),
+    };
+    response.extensions_mut().insert(observed);
+    Ok(response)
+}
+
+async fn run<B: Backend>(
+    app: &App<B>,
+    request: Request,
+    media: Option<Media>,
+    language: Language,
+    request_id: &RequestId,
+    observed: &mut Observed,
+) -> Result<async_graphql::Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    if !matches!(parts.method, Method::GET | Method::POST) {
+        return Err(method_not_allowed("GET, POST"));
+    }
+    if media.is_none() {
+        return Err(Refusal::transport(
+            StatusCode::NOT_ACCEPTABLE,
+            Code::InvalidInput,
+            "answers are application/graphql-response+json or application/json; accept one of them",
+            "响应类型为 application/graphql-response+json 或 application/json，请在 Accept 中声明其一",
+        ));
+    }
+    let caller = caller::caller(&*app.backend, &app.keys, &parts.headers).await?;
+    observed.account = caller.as_ref().map(|caller| app.backend.account(caller));
+    let params = if parts.method == Method::GET {
+        params::from_uri(&parts.uri)?
+    } else {
+        params::from_json(&read_body(&parts.headers, body, app).await?)?
+    };
+    let document = app.documents.get(&params.query, &app.options.limits)?;
+    let (operation, operation_name) = select(&document, params.operation_name.as_deref())?;
+    let operation_type = operation.ty;
+    observed.operation_type = Some(operation_type);
+    observed.operation_name.clone_from(&operation_name);
+    match operation_type {
+        OperationType::Query => {}
+        OperationType::Mutation if parts.method == Method::POST => {}
+        OperationType::Mutation => return Err(method_not_allowed("POST")),
+        OperationType::Subscription => {
+            return Err(Refusal::request(
+                Code::ValidationFailed,
+                "subscriptions are not served over this transport",
+                "此传输方式不支持订阅",
+            ));
+        }
+    }
+    nulls(operation, &params.variables)?;
+    let meta = RequestMeta {
+        request_id: request_id.text(),
+        language,
+        remote: parts.extensions.get::<RemoteAddr>().map(|remote| remote.0),
+        document: Arc::clone(&document),
+        operation_type,
+        operation_name,
+    };
+    let request = graphql_request(params, &document, app.options.introspection);
+    Ok(app.backend.execute(caller, request, meta).await)
+}
+
+fn graphql_request(
+    params: Params,
+    document: &ExecutableDocument,
+    introspection: bool,
+) -> async_graphql::Request {
+    let mut request = async_graphql::Request::new(params.query).variables(params.variables);
+    request.operation_name = params.operation_name;
+    request.set_parsed_query(document.clone());
+    if introspection {
+        request
+    } else {
+        request.disable_introspection()
+    }
+}
+
+/// Reads the body within its size and time.
+async fn read_body<B: Backend>(
+    headers: &HeaderMap,
+    body: Body,
+    app: &App<B>,
+) -> Result<Bytes, Refusal> {
+    if !accept::is_json_body(headers) {
+        return Err(Refusal::transport(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::InvalidInput,
+            "send the body as application/json in UTF-8",
+            "请求体必须是 UTF-8 编码的 application/json",
+        )
+        .header(HeaderName::from_static("accept-post"), "application/json"));
+    }
+    let max = app.options.limits.body_bytes;
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > max)) {
+        return Err(too_large(max));
+    }
+    let collected = tokio::time::timeout(
+        app.options.limits.body_time,
+        Limited::new(body, max).collect(),
+    )
+    .await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max)),
+        Ok(Err(_broken)) => Err(Refusal::transport(
+            StatusCode::BAD_REQUEST,
+            Code::InvalidInput,
+            "the body did not arrive whole",
+            "请求体未完整送达",
+        )),
+        Err(_elapsed) => Err(Refusal::transport(
+            StatusCode::REQUEST_TIMEOUT,
+            Code::LimitExceeded,
+            "the body did not arrive in time",
+            "请求体未及时送达",
+        )
+        .header(header::CONNECTION, "close")),
+    }
+}
+
+fn too_large(max: usize) -> Refusal {
+    Refusal::transport(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Code::LimitExceeded,
+        format!("the body is larger than {max} bytes"),
+        format!("请求体超过 {max} 字节"),
+    )
+}
+
+fn too_slow(limit: Duration) -> Refusal {
+    let seconds = limit.as_secs_f32();
+    Refusal::transport(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Code::LimitExceeded,
+        format!("the request took longer than {seconds} s; ask for less at once"),
+        format!("请求处理超过 {seconds} 秒，请减少一次查询的内容"),
+    )
+    .header(header::RETRY_AFTER, super::RETRY_AFTER_SECONDS)
+}
+
+fn method_not_allowed(allow: &'static str) -> Refusal {
+    Refusal::transport(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Code::InvalidInput,
+        format!("send this request as {}", allow.replace(", ", " or ")),
+        format!("请使用 {} 方法", allow.replace(", ", " 或 ")),
+    )
+    .header(header::ALLOW, allow)
+}
+
+/// The operation that the request selects, with its name.
+fn select<'a>(
+    document: &'a ExecutableDocument,
+    wanted: Option<&str>,
+) -> Result<(&'a OperationDefinition, Option<String>), Refusal> {
+    let found = match (&document.operations, wanted) {
+        (DocumentOperations::Single(operation), None) => Some((None, operation)),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(operations), Some(wanted)) => operations
+            .get_key_value(wanted)
+            .map(|(name, operation)| (Some(name.to_string()), operation)),
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.iter();
+            match (all.next(), all.next()) {
+                (Some((name, operation)), None) => Some((Some(name.to_string()), operation)),
+                _ => {
+                    return Err(Refusal::request(
+                        Code::ValidationFailed,
+                        "the document has several operations; name one in operationName",
+                        "查询文档含有多个操作，请用 operationName 指定其一",
+                    ));
+                }
+            }
+        }
+    };
+    found
+        .map(|(name, operation)| (&operation.node, name))
+        .ok_or_else(|| {
+            Refusal::request(
+                Code::ValidationFailed,
+                "the document has no operation of the name in operationName",
+                "查询文档中没有 operationName 指定的操作",
+            )
+        })
+}
+
+/// Refuses nulls where a variable's type has none. The library notices them only where the variable is used, and then
+/// as a fault of execution.
+fn nulls(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
+    for definition in &operation.variable_definitions {
+        let (name, kind) = (&definition.node.name.node, &definition.node.var_type.node);
+        let default = definition
+            .node
+            .default_value
+            .as_ref()
+            .map(|default| &default.node);
+        let fits = match variables.get(name).or(default) {
+            Some(value) => no_null_out_of_place(value, kind),
+            None => kind.nullable,
+        };
+        if !fits {
+            return Err(Refusal::request(
+                Code::InvalidInput,
+                format!("the variable ${name} is missing, or null where its type {kind} does not allow it"),
+                format!("变量 ${name} 缺失，或在类型 {kind} 不允许的位置为 null"),
+            )
+            .at(definition.pos));
+        }
+    }
+    Ok(())
+}
+
+fn no_null_out_of_place(value: &Value, kind: &Type) -> bool {
+    match (value, &kind.base) {
+        (Value::Null, _) => kind.nullable,
+        (Value::List(items), BaseType::List(inner)) => {
+            items.iter().all(|item| no_null_out_of_place(item, inner))
+        }
+        (_, _) => true,
+    }
+}

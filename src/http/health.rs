@@ -1,0 +1,103 @@
+//! `/healthz`, `/readyz` and `/metrics`: for the machines that watch the server.
+//!
+//! None of them asks for a token, and none says anything about a person, a school or an account.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::{Map, Value, json};
+
+use super::{App, backend::Backend};
+
+/// What every metric's name begins with.
+pub(super) const PREFIX: &str = "xueji";
+
+/// Longest wait for the parts that readiness asks.
+const READY_TIME: Duration = Duration::from_secs(5);
+
+/// Upper ends of the duration buckets, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// The process's one recorder, whichever router asks first.
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// The handle that writes the metrics as text; the first call installs the recorder.
+pub fn metrics_handle() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let name = Matcher::Suffix("_duration_seconds".to_owned());
+        let builder = PrometheusBuilder::new();
+        let builder = match builder.set_buckets_for_metric(name, &BUCKETS) {
+            Ok(builder) => builder,
+            Err(error) => {
+                tracing::warn!(%error, "metrics have no buckets");
+                PrometheusBuilder::new()
+            }
+        };
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder is installed; /metrics stays empty");
+        }
+        metrics::describe_counter!(format!("{PREFIX}_http_requests_total"), "Requests answered");
+        metrics::describe_gauge!(
+            format!("{PREFIX}_http_requests_in_flight"),
+            "Requests being answered"
+        );
+        metrics::describe_histogram!(
+            format!("{PREFIX}_http_request_duration_seconds"),
+            "Time to an answer in seconds"
+        );
+        handle
+    })
+}
+
+/// The process runs.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The parts that the application needs are there.
+pub(super) async fn readyz<B: Backend>(State(app): State<Arc<App<B>>>) -> Response {
+    let Ok(readiness) = tokio::time::timeout(READY_TIME, app.backend.ready()).await else {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({"ready": false, "parts": {}})),
+        )
+            .into_response();
+    };
+    let status = if readiness.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let state = |there: &bool| Value::from(if *there { "ok" } else { "unavailable" });
+    let parts: Map<_, _> = readiness
+        .parts
+        .iter()
+        .map(|(name, there)| ((*name).to_owned(), state(there)))
+        .collect();
+    (
+        status,
+        Json(json!({"ready": readiness.is_ready(), "parts": parts})),
+    )
+        .into_response()
+}
+
+/// The metrics in the text format of Prometheus.
+pub(super) async fn metrics_text() -> Response {
+    let mut response = metrics_handle().render().into_response();
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,176 @@
+//! Refusals of the HTTP layer, in English and Chinese, as well-formed GraphQL answers.
+//!
+//! A [`Refusal`] never quotes what the client sent. Errors of the schema come from the backend; this module only
+//! completes them with a code and the request id.
+
+use std::borrow::Cow;
+
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+
+use super::accept::Language;
+
+/// Codes that clients can rely on, in `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// No token, or one that does not verify.
+    Unauthenticated,
+    /// A request or value that does not parse.
+    InvalidInput,
+    /// Too much of something.
+    LimitExceeded,
+    /// The document is no GraphQL.
+    SyntaxError,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// Nothing is served at this address.
+    NotFound,
+    /// A fault of the server.
+    Internal,
+    /// A part that the server needs is away for now.
+    Unavailable,
+}
+
+impl Code {
+    /// The code as it stands in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::InvalidInput => "INVALID_INPUT",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::SyntaxError => "SYNTAX_ERROR",
+            Self::ValidationFailed => "VALIDATION_FAILED",
+            Self::NotFound => "NOT_FOUND",
+            Self::Internal => "INTERNAL",
+            Self::Unavailable => "UNAVAILABLE",
+        }
+    }
+}
+
+/// Whether a request was well-formed, which decides the status under `application/json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not a well-formed GraphQL-over-HTTP request, or refused by HTTP's own rules: the status always stands.
+    Transport,
+    /// Well-formed, but the document was not executed: 200 under `application/json`.
+    Request,
+}
+
+/// A request that ends before it is executed.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    stage: Stage,
+    status: StatusCode,
+    code: Code,
+    en: Cow<'static, str>,
+    zh: Cow<'static, str>,
+    location: Option<Pos>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    /// A refusal by the rules of HTTP.
+    pub fn transport(
+        status: StatusCode,
+        code: Code,
+        en: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            stage: Stage::Transport,
+            status,
+            code,
+            en: en.into(),
+            zh: zh.into(),
+            location: None,
+            headers: vec![],
+        }
+    }
+
+    /// A refusal of a well-formed request whose document cannot be executed.
+    pub fn request(
+        code: Code,
+        en: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            stage: Stage::Request,
+            ..Self::transport(StatusCode::BAD_REQUEST, code, en, zh)
+        }
+    }
+
+    /// Adds the place in the document.
+    #[must_use]
+    pub fn at(self, location: Pos) -> Self {
+        Self {
+            location: Some(location),
+            ..self
+        }
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// The code of the refusal.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The place in the document, if one is known.
+    pub fn location(&self) -> Option<Pos> {
+        self.location
+    }
+
+    /// Headers that the answer carries.
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The status, which differs between the two media types for well-formed requests only.
+    pub(super) fn status(&self, legacy: bool) -> StatusCode {
+        match self.stage {
+            Stage::Request if legacy => StatusCode::OK,
+            Stage::Transport | Stage::Request => self.status,
+        }
+    }
+
+    /// The refusal as an error of a GraphQL answer.
+    pub(super) fn error(&self, language: Language, request_id: &str) -> ServerError {
+        let message = match language {
+            Language::En => &self.en,
+            Language::Zh => &self.zh,
+        };
+        let mut error = ServerError::new(message.as_ref(), self.location);
+        mark(&mut error, self.code, request_id);
+        error
+    }
+}
+
+/// Sets code and request id of an error, keeping a code that is there.
+pub(super) fn mark(error: &mut ServerError, code: Code, request_id: &str) {
+    let extensions = error
+        .extensions
+        .get_or_insert_with(ErrorExtensionValues::default);
+    if extensions.get("code").is_none() {
+        extensions.set("code", code.as_str());
+    }
+    extensions.set("requestId", request_id);
+}
+
+/// The code that an error carries.
+pub(super) fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        Value::Enum(code) => Some(code),
+        Value::Null
+        | Value::Number(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::List(_)
+        | Value::Object(_) => None,
+    }
+}
