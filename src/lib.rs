@@ -2,11 +2,20 @@
 //!
 //! The modules in layer order; imports point to the left only. ARCHITECTURE.md has the map.
 
+pub mod clock;
+pub mod config;
 pub mod error;
 
 pub mod access;
 pub mod store;
 
+pub mod auth;
 pub mod domain;
 
 pub mod graphql;
+
+pub mod http;
+
+pub mod app;
+pub mod cli;
+pub mod demo;

@@ -11,6 +11,7 @@
 //! a [`scope`] joins the two for one noun. What is read leaves as [`shown`], with its redactions in the
 //! [`ledger`]. [`view`] declares the nouns, [`opaque`] seals ids and cursors.
 
+pub mod action;
 pub mod caller;
 pub mod catalogue;
 pub mod filter;

@@ -1,3 +1,4 @@
 //! From token to caller: who signed in, never what they may do.
 
 pub mod jwt;
+pub mod sessions;

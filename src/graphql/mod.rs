@@ -97,6 +97,19 @@ pub struct Limits {
     pub introspection: bool,
 }
 
+impl Limits {
+    /// The limits of the settings.
+    pub fn from_settings(limits: &crate::config::settings::Limits, introspection: bool) -> Self {
+        Self {
+            depth: limits.depth,
+            complexity: limits.complexity,
+            aliases: usize::try_from(limits.aliases).unwrap_or(usize::MAX),
+            directives: usize::try_from(limits.directives).unwrap_or(usize::MAX),
+            introspection,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { depth: 16, complexity: 1_000, aliases: 100, directives: 50, introspection: true }
@@ -105,13 +118,14 @@ impl Default for Limits {
 
 /// Builds the schema. Data of a request (its `Cx`) comes with the request.
 pub fn build_schema(limits: Limits) -> XuejiSchema {
-    Schema::build(query::Query, EmptyMutation, EmptySubscription)
+    let builder = Schema::build(query::Query::default(), EmptyMutation, EmptySubscription)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)
         .limit_directives(limits.directives)
-        .disable_suggestions()
-        .finish()
+        .disable_suggestions();
+    let builder = if limits.introspection { builder } else { builder.disable_introspection() };
+    builder.finish()
 }
 
 /// The schema in SDL, as `schema.graphql` holds it.

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, Result as GraphResult, SimpleObject};
 use super::account::Account;
 use super::class_group::ClassGroup;
 use super::engine::output::{Connection, FilterOf, One, OrderOf, list_args};
-use super::query::fail;
+use super::query::{fail, graph};
 use super::scalar::Date;
 use super::student::Student;
 use crate::access::caller::Place;
@@ -156,7 +156,7 @@ impl Viewer {
                 _ => None,
             }
         });
-        One::by_key(&self.cx, own).map_err(|error| fail(ctx, error))
+        One::by_key(&self.cx, own).map_err(|error| graph(fail(ctx, error)))
     }
 
     /// The children whose guardian you are (被监护人).
@@ -172,7 +172,7 @@ impl Viewer {
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
     ) -> GraphResult<Connection<Student>> {
         let args = list_args(filter, order_by, first, after, last, before);
-        let scope = self.narrowed::<Student>(&[Reach::Ward]).map_err(|error| fail(ctx, error))?;
+        let scope = self.narrowed::<Student>(&[Reach::Ward]).map_err(|error| graph(fail(ctx, error)))?;
         Ok(Connection::within(&self.cx, scope, args, &[("name", false)]))
     }
 
@@ -191,7 +191,7 @@ impl Viewer {
         let args = list_args(filter, order_by, first, after, last, before);
         let scope = self
             .narrowed::<ClassGroup>(&[Reach::Class, Reach::Teaching])
-            .map_err(|error| fail(ctx, error))?;
+            .map_err(|error| graph(fail(ctx, error)))?;
         Ok(Connection::within(&self.cx, scope, args, &[("name", false)]))
     }
 }

@@ -83,3 +83,21 @@ impl Store {
         Ok(Some(grants))
     }
 }
+
+impl Store {
+    /// The account with this login, compared with case.
+    pub async fn account_of(&self, login: &str) -> Result<Option<AccountId>> {
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col(("a", "id")), "c0")
+            .from_as("account", "a")
+            .and_where(Expr::col(("a", "login")).eq(login));
+        match self.select(&query).await?.first() {
+            Some(row) => {
+                let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
+                Ok(Some(AccountId::from_uuid(id)))
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -3,9 +3,11 @@
 //! Nobody outside holds a connection. A read takes a `Scope`, a write a [`Tx`](tx::Tx). Rules of
 //! the registry do not live here. Start reading at [`read`].
 
+pub mod bulk;
 pub mod codec;
 pub mod connect;
 pub mod grants;
+mod progress;
 pub mod read;
 pub mod tally;
 mod sql;

@@ -3,7 +3,7 @@
 //! Lists are resolved as lists. [`select`] turns a selection set into a tree of what is wanted,
 //! [`fetch`] reads it with one statement for each list of the tree, [`render`] writes the answer
 //! row by row from one look-up for each cell, and notes the redactions list by list. [`output`]
-//! holds the output types that root fields return; [`types`] describes them to the schema. The
+//! holds the output types that root fields return, [`roots`] the root fields of the nouns; [`types`] describes them to the schema. The
 //! engine knows no noun by name.
 
 pub(crate) mod args;
@@ -11,5 +11,6 @@ pub(crate) mod computed;
 pub(crate) mod fetch;
 pub(crate) mod output;
 pub(crate) mod render;
+pub(crate) mod roots;
 pub(crate) mod select;
 pub(crate) mod types;

@@ -100,33 +100,51 @@ pub fn list_args<V: View>(
 /// A page of the rows of a noun.
 #[derive(Debug)]
 pub struct Connection<V> {
-    cx: Cx,
-    scope: Scope,
-    args: ListArgs,
-    order: &'static [(&'static str, bool)],
-    /// A condition of the field itself, beside the caller's.
-    only: Option<Filter>,
+    inner: Listing,
     view: PhantomData<fn() -> V>,
 }
 
-impl<V: View> Connection<V> {
-    /// The rows that the caller may read.
-    pub fn of(
-        cx: &Cx,
-        args: ListArgs,
-        order: &'static [(&'static str, bool)],
-    ) -> Result<Self> {
-        Ok(Self::within(cx, Scope::reading(&cx.caller, noun_of::<V>()?), args, order))
-    }
+/// A list with its arguments, of whatever noun.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) cx: Cx,
+    pub(crate) scope: Scope,
+    pub(crate) args: ListArgs,
+    pub(crate) order: &'static [(&'static str, bool)],
+}
 
-    /// The rows of a narrower scope.
+impl<V: View> Connection<V> {
+    /// The rows of a scope.
     pub fn within(
         cx: &Cx,
         scope: Scope,
         args: ListArgs,
         order: &'static [(&'static str, bool)],
     ) -> Self {
-        Self { cx: cx.clone(), scope, args, order, only: None, view: PhantomData }
+        Self { inner: Listing { cx: cx.clone(), scope, args, order }, view: PhantomData }
+    }
+}
+
+impl Listing {
+    pub(crate) async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let noun = self.scope.noun();
+        let list: ListNode = Compiler { ctx, cx: &self.cx }.list(
+            self.scope.clone(),
+            default_order(noun, self.order),
+            &self.args,
+            &[ctx.item],
+            1,
+            super::args::PAGE_MAX,
+            field.node.name.node.as_str(),
+            field,
+        )?;
+        let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
+        let (lists, views) = fetch::root(&self.cx, &list).await.map_err(fail)?;
+        Ok(render::list(&self.cx, &list, &lists, &views))
     }
 }
 
@@ -147,31 +165,7 @@ impl<V: View> OutputType for Connection<V> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let noun = self.scope.noun();
-        let list = {
-            let compiler = Compiler { ctx, cx: &self.cx };
-            let place = field.node.name.node.as_str();
-            let mut list: ListNode = compiler.list(
-                self.scope.clone(),
-                default_order(noun, self.order),
-                &self.args,
-                &[ctx.item],
-                1,
-                super::args::PAGE_MAX,
-                place,
-                field,
-            )?;
-            if let Some(only) = &self.only {
-                list.filter = Some(match list.filter.take() {
-                    Some(filter) => Filter::And(vec![only.clone(), filter]),
-                    None => only.clone(),
-                });
-            }
-            list
-        };
-        let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
-        let (lists, views) = fetch::root(&self.cx, &list).await.map_err(fail)?;
-        Ok(render::list(&self.cx, &list, &lists, &views))
+        self.inner.resolve(ctx, field).await
     }
 }
 
@@ -182,26 +176,17 @@ pub struct One<V> {
     view: PhantomData<fn() -> V>,
 }
 
+/// One row of whatever noun.
 #[derive(Debug)]
-struct Single {
-    cx: Cx,
-    noun: &'static Noun,
-    key: Option<Key>,
+pub(crate) struct Single {
+    pub(crate) cx: Cx,
+    pub(crate) noun: &'static Noun,
+    pub(crate) key: Option<Key>,
     /// True when a row that does not exist is an error, false when it is null.
-    required: bool,
+    pub(crate) required: bool,
 }
 
 impl<V: View> One<V> {
-    /// The row with this global id; one that does not exist for the caller is `NOT_FOUND`.
-    pub fn by_id(cx: &Cx, id: &str) -> Result<Self> {
-        let noun = noun_of::<V>()?;
-        let key = cx.opaque.open_id_of(noun, id);
-        Ok(Self {
-            inner: Single { cx: cx.clone(), noun, key, required: true },
-            view: PhantomData,
-        })
-    }
-
     /// The row with this key, or null.
     pub fn by_key(cx: &Cx, key: Option<Key>) -> Result<Self> {
         let noun = noun_of::<V>()?;
@@ -213,7 +198,7 @@ impl<V: View> One<V> {
 }
 
 impl Single {
-    async fn resolve(
+    pub(crate) async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,

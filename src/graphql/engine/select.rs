@@ -4,7 +4,7 @@
 //! `@include` are gone before. This is the only file that reads the library's inner context.
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
-use async_graphql::{ContextSelectionSet, Name, Positioned, ServerResult};
+use async_graphql::{Context, ContextSelectionSet, Name, Positioned, ServerResult};
 use indexmap::IndexMap;
 
 use super::args::{ListArgs, PAGE_MAX, Page, Raw};
@@ -230,7 +230,7 @@ impl<'a> Compiler<'_, 'a> {
             node.ask.fields.push(key);
         }
         if shape.many {
-            let args = self.list_args(field)?;
+            let args = list_args(&self.ctx.with_field(field))?;
             let expected = if shape.bounded { BOUNDED } else { PAGE_MAX };
             let scope = Scope::reading(&self.cx.caller, target);
             let order = default_order(target, shape.order);
@@ -266,18 +266,6 @@ impl<'a> Compiler<'_, 'a> {
                 ))
             }
         }
-    }
-
-    fn list_args(&self, field: &'a Positioned<Field>) -> ServerResult<ListArgs> {
-        let ctx = self.ctx.with_field(field);
-        Ok(ListArgs {
-            filter: ctx.param_value::<Raw>("filter", None)?.1,
-            order_by: ctx.param_value::<Raw>("orderBy", None)?.1,
-            first: ctx.param_value("first", None)?.1,
-            after: ctx.param_value("after", None)?.1,
-            last: ctx.param_value("last", None)?.1,
-            before: ctx.param_value("before", None)?.1,
-        })
     }
 
     /// A connection: its arguments, and what is wanted around and in it.
@@ -434,6 +422,18 @@ impl<'a> Compiler<'_, 'a> {
             .collect();
         Computed::new(self.cx, noun, field, &arg, parts)
     }
+}
+
+/// The arguments of a list field as they came.
+pub(crate) fn list_args(ctx: &Context<'_>) -> ServerResult<ListArgs> {
+    Ok(ListArgs {
+        filter: ctx.param_value::<Raw>("filter", None)?.1,
+        order_by: ctx.param_value::<Raw>("orderBy", None)?.1,
+        first: ctx.param_value("first", None)?.1,
+        after: ctx.param_value("after", None)?.1,
+        last: ctx.param_value("last", None)?.1,
+        before: ctx.param_value("before", None)?.1,
+    })
 }
 
 /// The default order of a list, by the names of the target's fields.

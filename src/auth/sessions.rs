@@ -1,0 +1,60 @@
+//! What accounts hold, kept in memory for less than a second.
+//!
+//! A revoked or expired grant therefore ends within a second in every process, with no message
+//! between them. An entry also ends with its day and with its policy.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::NaiveDate;
+use quick_cache::sync::Cache;
+use xueji_entity::value::AccountId;
+
+use crate::access::caller::Session;
+use crate::access::policy::Policy;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// How long what was read may be used again.
+const FRESH: Duration = Duration::from_millis(900);
+
+/// Accounts kept at once.
+const KEPT: usize = 20_000;
+
+/// The sessions of accounts that asked lately.
+#[derive(Debug)]
+pub struct Sessions {
+    kept: Cache<AccountId, (Instant, Arc<Session>)>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { kept: Cache::new(KEPT) }
+    }
+}
+
+impl Sessions {
+    /// What the account holds today; `UNAUTHENTICATED` when it is unknown or disabled.
+    pub async fn of(
+        &self,
+        account: AccountId,
+        store: &Store,
+        policy: &Arc<Policy>,
+        today: NaiveDate,
+    ) -> Result<Arc<Session>> {
+        if let Some((read, session)) = self.kept.get(&account)
+            && read.elapsed() < FRESH
+            && session.today == today
+            && Arc::ptr_eq(&session.policy, policy)
+        {
+            return Ok(session);
+        }
+        // Counted from before the read: what changes meanwhile is seen at the next one.
+        let read = Instant::now();
+        let grants =
+            store.grants(account, policy, today).await?.ok_or(Error::Unauthenticated)?;
+        let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
+        self.kept.insert(account, (read, Arc::clone(&session)));
+        Ok(session)
+    }
+}

@@ -1,0 +1,276 @@
+//! `xueji demo`: a registry with invented pupils, served on this machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::{DateTime, Duration, Utc};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use xueji_entity::value::AccountId;
+use xueji_migration::{Migrator, MigratorTrait, versions};
+
+use super::{documents, say, start};
+use crate::app::App;
+use crate::auth::jwt::signer::Signer;
+use crate::auth::jwt::{Claims, KeySet};
+use crate::clock::Clock;
+use crate::config::flags::Flags;
+use crate::config::secret::{SecretKey, SecretText};
+use crate::config::settings::{Jwt, LogFormat};
+use crate::demo::{Sealer, Size, load};
+use crate::graphql::{Limits, REGISTRY};
+use crate::http::backend::Persona;
+use crate::http::serve::{bind, serve, shutdown_signal};
+use crate::http::{Options, log, router};
+use crate::store::Store;
+use crate::store::codec::{Codec, PlainCodec};
+use crate::store::connect::connect;
+
+const ISSUER: &str = "xueji-demo";
+const AUDIENCE: &str = "xueji";
+
+/// Makes a registry with invented pupils in a data folder (kept, and used again at the next start),
+/// serves it, and prints whom to try it as.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Data folder: the embedded registry and the keys
+    #[arg(long, env = "XUEJI_DATA", default_value = "./xueji-data", value_name = "FOLDER")]
+    data: PathBuf,
+    /// Address and port to listen on
+    #[arg(long, env = "XUEJI_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: String,
+    /// An empty database instead of the embedded one: sqlite://… or postgres://…
+    #[arg(long, env = "XUEJI_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<SecretText>,
+    /// Folder with the access policy; the one that this program ships when not given
+    #[arg(long, env = "XUEJI_POLICIES", value_name = "FOLDER")]
+    policies: Option<PathBuf>,
+    /// Also write the people to try it as to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    personas: Option<PathBuf>,
+    /// Fill the registry and write the files, but do not serve
+    #[arg(long)]
+    no_serve: bool,
+    /// What is logged, as a tracing filter
+    #[arg(long, env = "XUEJI_LOG_FILTER", default_value = "warn", value_name = "FILTER")]
+    log_filter: String,
+    #[command(flatten)]
+    size: SizeArgs,
+}
+
+/// How much is made; only the first start looks at it.
+#[derive(Debug, clap::Args)]
+struct SizeArgs {
+    /// Counties
+    #[arg(long, default_value_t = Size::default().counties)]
+    counties: usize,
+    /// Schools over all counties
+    #[arg(long, default_value_t = Size::default().schools)]
+    schools: usize,
+    /// Classes of each school
+    #[arg(long, default_value_t = Size::default().classes)]
+    classes: usize,
+    /// Pupils of each class
+    #[arg(long, default_value_t = Size::default().students)]
+    students: usize,
+    /// Scores of each pupil, over two years, at most 36
+    #[arg(long, default_value_t = Size::default().scores)]
+    scores: usize,
+    /// School days of attendance
+    #[arg(long, default_value_t = Size::default().days)]
+    days: usize,
+    /// The same seed and sizes make the same registry
+    #[arg(long, default_value_t = Size::default().seed)]
+    seed: u64,
+}
+
+/// The keys that the demo makes for itself and keeps in the data folder, readable by the owner only.
+pub(super) struct Keys {
+    signer: Signer,
+    pub(super) public_id: SecretKey,
+    pub(super) lookup: SecretKey,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    public_id_key: String,
+    lookup_key: String,
+}
+
+impl Keys {
+    /// Opens the keys of a data folder, making them where there are none.
+    pub(super) fn open(data: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("The data folder {} cannot be made", data.display()))?;
+        let path = data.join("keys.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut random = || {
+                    let mut bytes = [0_u8; 32];
+                    rand::rng().fill(&mut bytes);
+                    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+                };
+                let text =
+                    format!("public_id_key = \"{}\"\nlookup_key = \"{}\"\n", random(), random());
+                write_private(&path, &text)?;
+                text
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot be read", path.display()));
+            }
+        };
+        let stored: Stored = figment::Figment::new()
+            .merge(<figment::providers::Toml as figment::providers::Format>::string(&text))
+            .extract()
+            .map_err(|_| anyhow::anyhow!("{} does not hold the two keys of a demo", path.display()))?;
+        let key = |text: &str| SecretKey::from_hex(text).map_err(anyhow::Error::msg);
+        Ok(Self {
+            signer: Signer::open_or_create(&data.join("jwt.pem"))?,
+            public_id: key(&stored.public_id_key)?,
+            lookup: key(&stored.lookup_key)?,
+        })
+    }
+
+    /// A token of the demo's issuer for an account.
+    pub(super) fn token(
+        &self,
+        account: AccountId,
+        now: DateTime<Utc>,
+        hours: u32,
+    ) -> anyhow::Result<String> {
+        let seconds = |at: DateTime<Utc>| u64::try_from(at.timestamp()).unwrap_or_default();
+        let claims = Claims {
+            sub: account.to_string(),
+            iss: ISSUER.to_owned(),
+            iat: seconds(now),
+            exp: seconds(now + Duration::hours(i64::from(hours))),
+            jti: None,
+        };
+        Ok(self.signer.sign(&claims, AUDIENCE)?)
+    }
+
+    fn verifier(&self) -> anyhow::Result<KeySet> {
+        let settings = Jwt {
+            keys: vec![self.signer.key_spec()],
+            issuer: ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            leeway: std::time::Duration::from_secs(30),
+        };
+        Ok(KeySet::new(&settings, 4 << 20)?)
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.sync_all()?)
+}
+
+/// The embedded registry of a data folder.
+pub(super) fn database_url(data: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", data.join("registry.db").display())
+}
+
+/// Seals the demo's rows as the store does.
+struct DemoSealer(PlainCodec);
+
+impl Sealer for DemoSealer {
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8> {
+        self.0.seal(table, column, row, bare)
+    }
+
+    fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
+        self.0.hash(kind, bare)
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    log::start_logging(LogFormat::Text, &args.log_filter).map_err(anyhow::Error::msg)?;
+    let keys = Keys::open(&args.data)?;
+    let listen =
+        Flags { listen: Some(args.listen.clone()), ..Flags::default() }.listen()?;
+    // The port is taken first: a demo that cannot be served need not be made.
+    let listener = if args.no_serve { None } else { Some(bind(listen).await?) };
+    let policy = start::policy(args.policies.as_deref()).await?;
+    let url = match &args.database_url {
+        Some(url) => url.reveal().to_owned(),
+        None => database_url(&args.data),
+    };
+    let db = connect(&url, if url.starts_with("sqlite") { 4 } else { 16 })
+        .await
+        .context("The database does not answer")?;
+    let state = versions(&db).await.map_err(start::database_error)?;
+    start::known(&state)?;
+    Migrator::up(&db, None).await.map_err(start::database_error)?;
+
+    let clock = Clock::system(Flags::default().time_zone()?);
+    let lookup = *keys.lookup.bytes();
+    let size = Size {
+        counties: args.size.counties,
+        schools: args.size.schools,
+        classes: args.size.classes,
+        students: args.size.students,
+        scores: args.size.scores,
+        days: args.size.days,
+        seed: args.size.seed,
+    };
+    let sealer = Arc::new(DemoSealer(PlainCodec::new(lookup)));
+    let record = load::ensure(&load::bulk(db.clone()), &size, clock.today(), sealer).await?;
+    let limits = crate::config::settings::Limits::default();
+    let app = Arc::new(App::new(
+        Store::new(db, Arc::new(PlainCodec::new(lookup)), &REGISTRY),
+        policy,
+        keys.public_id.bytes(),
+        clock,
+        Limits::from_settings(&limits, true),
+    ));
+    let personas = documents::personas(&record.personas, &keys, app.opaque(), clock.now())?;
+    if let Some(path) = &args.personas {
+        std::fs::write(path, serde_json::to_string_pretty(&personas)?)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    let Some(listener) = listener else { return Ok(()) };
+    introduce(&personas, listen)?;
+    let options = Options {
+        limits: limits.clone(),
+        introspection: true,
+        graphiql: true,
+        personas: Some(personas),
+    };
+    let verifier = Arc::new(keys.verifier()?);
+    serve(listener, router(app, verifier, options), &limits, shutdown_signal()).await;
+    Ok(())
+}
+
+/// Prints whom to try the demo as, with a line that works when pasted.
+fn introduce(personas: &[Persona], listen: std::net::SocketAddr) -> anyhow::Result<()> {
+    for persona in personas {
+        let query: Vec<_> = persona
+            .query
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .map(str::trim)
+            .collect();
+        let body = serde_json::json!({
+            "query": query.join(" "),
+            "variables": persona.variables,
+        });
+        say(format!("── {} ({})", persona.name, persona.role))?;
+        say(format!(
+            "curl -s http://{listen}/graphql -H 'Content-Type: application/json' \
+             -H 'Authorization: Bearer {}' -d '{body}'\n",
+            persona.token
+        ))?;
+    }
+    say(format!("GraphiQL with a switch between these people: http://{listen}/graphiql"))
+}

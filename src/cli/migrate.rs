@@ -1,0 +1,68 @@
+//! `xueji migrate`: the schema of the database.
+
+use anyhow::Context;
+use clap::Subcommand;
+use xueji_migration::{Migrator, MigratorTrait, versions};
+
+use super::{say, start};
+use crate::config::flags::Flags;
+use crate::store::connect::connect;
+
+/// Brings a database to this version's schema, takes it back, or says where it stands.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply every migration that is pending
+    Up,
+    /// Take back the newest migrations; their tables and rows are lost
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// Say which migrations are applied, pending, or unknown to this program
+    Status,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let flags = args.flags.read()?;
+    let (url, _) = flags.database()?;
+    let db = connect(url.reveal(), 1).await.context("The database does not answer")?;
+    let state = versions(&db).await.map_err(start::database_error)?;
+    match args.command {
+        Command::Status => {
+            for (name, versions) in [
+                ("applied", &state.applied),
+                ("pending", &state.pending),
+                ("unknown to this program", &state.unknown),
+            ] {
+                for version in versions {
+                    say(format!("{name:<10} {version}"))?;
+                }
+            }
+            say(format!(
+                "{} applied, {} pending, {} unknown",
+                state.applied.len(),
+                state.pending.len(),
+                state.unknown.len()
+            ))
+        }
+        Command::Up => {
+            start::known(&state)?;
+            Migrator::up(&db, None).await.map_err(start::database_error)?;
+            say(format!("{} migrations applied", state.pending.len()))
+        }
+        Command::Down { steps } => {
+            start::known(&state)?;
+            Migrator::down(&db, Some(steps)).await.map_err(start::database_error)?;
+            say(format!("{steps} migrations taken back"))
+        }
+    }
+}

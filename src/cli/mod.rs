@@ -1,0 +1,84 @@
+//! The command line: each command in a file of its own.
+//!
+//! A command that fails ends with one sentence on standard error and exit code 1. Nothing here
+//! decides anything about the registry.
+
+mod demo;
+mod documents;
+mod migrate;
+mod policy;
+mod schema;
+mod serve;
+mod start;
+mod token;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// xueji (学籍): a registry of pupils over GraphQL in which every field knows who may see it.
+///
+/// Start with `xueji demo`: it makes a registry with invented pupils, serves it on this machine and
+/// prints whom to try it as.
+#[derive(Debug, Parser)]
+#[command(name = "xueji", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, at start")]
+enum Command {
+    /// Make a registry with invented pupils, serve it, and print whom to try it as
+    Demo(demo::Args),
+    /// Serve a registry
+    Serve(serve::Args),
+    /// Bring a database to this version's schema, take it back, or say where it stands
+    Migrate(migrate::Args),
+    /// Print the GraphQL schema
+    Schema(schema::Args),
+    /// Check the access policy, or print who sees what
+    Policy(policy::Args),
+    /// Sign a token for an account with the data folder's own key
+    Token(token::Args),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::anyhow!("The program cannot start threads: {error}.")),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Migrate(args) => migrate::run(args).await,
+            Command::Schema(args) => schema::run(&args),
+            Command::Policy(args) => policy::run(args).await,
+            Command::Token(args) => token::run(args).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let mut out = std::io::stderr().lock();
+    // Nobody can be told when standard error is closed.
+    let _unheard = writeln!(out, "xueji: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Writes a line to standard output, the one place that does. A closed pipe ends the listing.
+fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
+}

@@ -1,0 +1,77 @@
+//! What several commands need to start: policy, database, keys.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use sea_orm::{DatabaseConnection, DbErr};
+use xueji_migration::{Versions, versions};
+
+use crate::access::action::ACTIONS;
+use crate::access::catalogue::Catalogue;
+use crate::access::policy::Policy;
+use crate::config::settings::Database;
+use crate::graphql::REGISTRY;
+use crate::store::connect::connect;
+
+/// Everything that a policy must speak about.
+pub(super) fn catalogue() -> Catalogue {
+    REGISTRY.catalogue(ACTIONS)
+}
+
+/// The policy of a folder, or the one that this program ships.
+pub(super) async fn policy(folder: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
+    let catalogue = catalogue();
+    let loaded = match folder {
+        Some(folder) => Policy::load(folder, &catalogue).await,
+        None => Policy::embedded(&catalogue).await,
+    };
+    loaded.map(Arc::new).map_err(|problems| {
+        anyhow::anyhow!("The access policy cannot be used:\n{problems}")
+    })
+}
+
+/// The policy folder of the settings: a folder that was named must be there, the default one may not.
+pub(super) async fn policy_of(
+    named: Option<&Path>,
+) -> anyhow::Result<Arc<Policy>> {
+    match named {
+        Some(folder) => policy(Some(folder)).await,
+        None if Path::new("./policies").is_dir() => policy(Some(Path::new("./policies"))).await,
+        None => policy(None).await,
+    }
+}
+
+/// A database error for the person at the terminal: by kind, since its text may quote values.
+pub(super) fn database_error(error: DbErr) -> anyhow::Error {
+    anyhow::Error::new(crate::store::failed(error)).context("The database refused")
+}
+
+/// Refuses a database of a newer version than this program.
+pub(super) fn known(versions: &Versions) -> anyhow::Result<()> {
+    if let Some(version) = versions.unknown.last() {
+        bail!(
+            "The database has a newer schema than this program ({version} is unknown here): \
+             start the newer program, or restore a backup of the older schema."
+        );
+    }
+    Ok(())
+}
+
+/// Opens the database of a server and checks its schema.
+pub(super) async fn database(url: &str, kind: Database) -> anyhow::Result<DatabaseConnection> {
+    let connections = match kind {
+        Database::Sqlite => 4,
+        Database::Postgres => 16,
+    };
+    let db = connect(url, connections).await.context("The database does not answer")?;
+    let versions = versions(&db).await.map_err(database_error)?;
+    known(&versions)?;
+    if !versions.pending.is_empty() {
+        bail!(
+            "The database lacks {} migrations of this program: run `xueji migrate up` first.",
+            versions.pending.len()
+        );
+    }
+    Ok(db)
+}
