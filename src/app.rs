@@ -140,9 +140,7 @@ impl Backend for App {
     }
 
     async fn ready(&self) -> Readiness {
-        Readiness {
-            parts: vec![("database", self.store.ping().await.is_ok()), ("policy", true)],
-        }
+        Readiness { parts: vec![("database", self.store.ping().await.is_ok()), ("policy", true)] }
     }
 }
 

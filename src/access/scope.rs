@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 
 use super::caller::Caller;
-use super::place::{covered, everything, nothing, row_rule, Writing};
+use super::place::{Writing, covered, everything, nothing, row_rule};
 use super::shown::Sights;
 use super::table::{Pair, Plan, Reach, Sight, Uses};
 use super::view::{Hangs, Noun};
@@ -103,16 +103,10 @@ impl Scope {
     /// that cover the student. None where a pair narrows rows further than the student does.
     pub fn under_student(&self, alias: &'static str) -> Option<Expr> {
         let narrowed = self.bits(self.seeing).any(|bit| {
-            row_rule(
-                self.noun.shape.hangs,
-                alias,
-                &self.caller.session.held[bit],
-                self.writing(),
-            )
-            .is_some()
+            row_rule(self.noun.shape.hangs, alias, &self.caller.session.held[bit], self.writing())
+                .is_some()
         });
-        (self.noun.shape.hangs.of_student() && !narrowed)
-            .then(|| self.alive(alias, everything()))
+        (self.noun.shape.hangs.of_student() && !narrowed).then(|| self.alive(alias, everything()))
     }
 
     fn alive(&self, alias: &'static str, condition: Expr) -> Expr {

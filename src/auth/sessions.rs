@@ -51,8 +51,7 @@ impl Sessions {
         }
         // Counted from before the read: what changes meanwhile is seen at the next one.
         let read = Instant::now();
-        let grants =
-            store.grants(account, policy, today).await?.ok_or(Error::Unauthenticated)?;
+        let grants = store.grants(account, policy, today).await?.ok_or(Error::Unauthenticated)?;
         let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
         self.kept.insert(account, (read, Arc::clone(&session)));
         Ok(session)

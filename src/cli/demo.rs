@@ -125,7 +125,9 @@ impl Keys {
         let stored: Stored = figment::Figment::new()
             .merge(<figment::providers::Toml as figment::providers::Format>::string(&text))
             .extract()
-            .map_err(|_| anyhow::anyhow!("{} does not hold the two keys of a demo", path.display()))?;
+            .map_err(|_| {
+                anyhow::anyhow!("{} does not hold the two keys of a demo", path.display())
+            })?;
         let key = |text: &str| SecretKey::from_hex(text).map_err(anyhow::Error::msg);
         Ok(Self {
             signer: Signer::open_or_create(&data.join("jwt.pem"))?,
@@ -169,9 +171,8 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options
-        .open(path)
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+    let mut file =
+        options.open(path).with_context(|| format!("{} cannot be written", path.display()))?;
     file.write_all(text.as_bytes())?;
     Ok(file.sync_all()?)
 }
@@ -197,8 +198,7 @@ impl Sealer for DemoSealer {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     log::start_logging(LogFormat::Text, &args.log_filter).map_err(anyhow::Error::msg)?;
     let keys = Keys::open(&args.data)?;
-    let listen =
-        Flags { listen: Some(args.listen.clone()), ..Flags::default() }.listen()?;
+    let listen = Flags { listen: Some(args.listen.clone()), ..Flags::default() }.listen()?;
     // The port is taken first: a demo that cannot be served need not be made.
     let listener = if args.no_serve { None } else { Some(bind(listen).await?) };
     let policy = start::policy(args.policies.as_deref()).await?;

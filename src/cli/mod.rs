@@ -50,7 +50,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&anyhow::anyhow!("The program cannot start threads: {error}.")),
+        Err(error) => {
+            return failed(&anyhow::anyhow!("The program cannot start threads: {error}."));
+        }
     };
     let done = runtime.block_on(async {
         match cli.command {

@@ -26,15 +26,13 @@ pub(super) async fn policy(folder: Option<&Path>) -> anyhow::Result<Arc<Policy>>
         Some(folder) => Policy::load(folder, &catalogue).await,
         None => Policy::embedded(&catalogue).await,
     };
-    loaded.map(Arc::new).map_err(|problems| {
-        anyhow::anyhow!("The access policy cannot be used:\n{problems}")
-    })
+    loaded
+        .map(Arc::new)
+        .map_err(|problems| anyhow::anyhow!("The access policy cannot be used:\n{problems}"))
 }
 
 /// The policy folder of the settings: a folder that was named must be there, the default one may not.
-pub(super) async fn policy_of(
-    named: Option<&Path>,
-) -> anyhow::Result<Arc<Policy>> {
+pub(super) async fn policy_of(named: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
     match named {
         Some(folder) => policy(Some(folder)).await,
         None if Path::new("./policies").is_dir() => policy(Some(Path::new("./policies"))).await,

@@ -28,12 +28,7 @@ pub struct Flags {
     #[serde(skip)]
     pub config: Option<PathBuf>,
     /// Address of the database: sqlite://… or postgres://…
-    #[arg(
-        long,
-        env = "XUEJI_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    #[arg(long, env = "XUEJI_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<SecretText>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "XUEJI_LISTEN", value_name = "ADDRESS")]
@@ -48,20 +43,10 @@ pub struct Flags {
     #[arg(long, env = "XUEJI_TIME_ZONE", value_name = "ZONE")]
     pub time_zone: Option<String>,
     /// Key of the public ids, 64 hexadecimal digits
-    #[arg(
-        long,
-        env = "XUEJI_PUBLIC_ID_KEY",
-        hide_env_values = true,
-        value_name = "HEX"
-    )]
+    #[arg(long, env = "XUEJI_PUBLIC_ID_KEY", hide_env_values = true, value_name = "HEX")]
     pub public_id_key: Option<SecretText>,
     /// Key of the look-up hashes, 64 hexadecimal digits
-    #[arg(
-        long,
-        env = "XUEJI_LOOKUP_KEY",
-        hide_env_values = true,
-        value_name = "HEX"
-    )]
+    #[arg(long, env = "XUEJI_LOOKUP_KEY", hide_env_values = true, value_name = "HEX")]
     pub lookup_key: Option<SecretText>,
     /// Form of the log lines [default: json]
     #[arg(long, env = "XUEJI_LOG_FORMAT", value_name = "json|text")]
@@ -158,10 +143,8 @@ impl FromStr for KeySpec {
                     file: Some(PathBuf::from(file)),
                 })
             }
-            _ => Err(
-                "a key is written KID:ALG:FILE, for example main:EdDSA:/etc/xueji/main.pem"
-                    .to_owned(),
-            ),
+            _ => Err("a key is written KID:ALG:FILE, for example main:EdDSA:/etc/xueji/main.pem"
+                .to_owned()),
         }
     }
 }
@@ -225,10 +208,7 @@ impl Flags {
         };
         let file = path.display().to_string();
         if let Err(error) = std::fs::metadata(&path) {
-            return Err(ConfigError::File {
-                file,
-                why: error.kind().to_string(),
-            });
+            return Err(ConfigError::File { file, why: error.kind().to_string() });
         }
         let given = Value::serialize(&self).map_err(|error| sentence(&path, &error))?;
         let mut read: Self = Figment::new()
@@ -271,19 +251,11 @@ fn sentence(path: &Path, error: &figment::Error) -> ConfigError {
             if parts.last() != Some(name) {
                 parts.push(name.clone());
             }
-            ConfigError::Unknown {
-                file,
-                key: parts.join("."),
-                known: known.join(", "),
-            }
+            ConfigError::Unknown { file, key: parts.join("."), known: known.join(", ") }
         }
         Kind::MissingField(name) => {
             parts.push(name.to_string());
-            ConfigError::WrongType {
-                file,
-                key: parts.join("."),
-                why: "it is not there".to_owned(),
-            }
+            ConfigError::WrongType { file, key: parts.join("."), why: "it is not there".to_owned() }
         }
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
             ConfigError::WrongType {

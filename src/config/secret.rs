@@ -60,15 +60,13 @@ impl SecretKey {
             *byte = pair
                 .iter()
                 .try_fold(0u8, |sum, digit| {
-                    char::from(*digit)
-                        .to_digit(16)
-                        .map(|d| sum << 4 | d.to_le_bytes()[0])
+                    char::from(*digit).to_digit(16).map(|d| sum << 4 | d.to_le_bytes()[0])
                 })
                 .ok_or_else(|| "it holds something other than hexadecimal digits.".to_owned())?;
         }
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(
-                "all its bytes are the same; `openssl rand -hex 32` makes a random one.".to_owned(),
+                "all its bytes are the same; `openssl rand -hex 32` makes a random one.".to_owned()
             );
         }
         Ok(Self(bytes))

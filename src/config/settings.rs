@@ -183,10 +183,7 @@ impl Flags {
 
     /// The database address alone, which is all that `migrate` needs.
     pub fn database(&self) -> Result<(SecretText, Database), ConfigError> {
-        let url = self
-            .database_url
-            .clone()
-            .filter(|url| !url.reveal().trim().is_empty());
+        let url = self.database_url.clone().filter(|url| !url.reveal().trim().is_empty());
         let url = url.ok_or(ConfigError::Missing("database_url"))?;
         let database = match url.reveal().split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Database::Sqlite,
@@ -215,16 +212,12 @@ impl Flags {
 
     /// The data folder.
     pub fn data_folder(&self) -> PathBuf {
-        self.data
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("./xueji-data"))
+        self.data.clone().unwrap_or_else(|| PathBuf::from("./xueji-data"))
     }
 
     /// The folder with the access policy.
     pub fn policies_folder(&self) -> PathBuf {
-        self.policies
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("./policies"))
+        self.policies.clone().unwrap_or_else(|| PathBuf::from("./policies"))
     }
 
     /// The time zone in which days are counted.
@@ -299,10 +292,7 @@ impl Flags {
             ("limits.connections", flags.connections),
         ] {
             if value == Some(0) {
-                return Err(invalid(
-                    key,
-                    "it must be above zero, or no request can succeed.",
-                ));
+                return Err(invalid(key, "it must be above zero, or no request can succeed."));
             }
         }
         if limits.nesting > 64 {
@@ -321,21 +311,15 @@ impl Flags {
 
 /// A text setting; an empty value counts as not given.
 fn text(value: Option<&String>) -> Option<&str> {
-    value
-        .map(|text| text.trim())
-        .filter(|text| !text.is_empty())
+    value.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
 fn secret_key(key: &'static str, value: Option<&SecretText>) -> Result<SecretKey, ConfigError> {
-    let text = value
-        .filter(|text| !text.reveal().trim().is_empty())
-        .ok_or(ConfigError::Missing(key))?;
+    let text =
+        value.filter(|text| !text.reveal().trim().is_empty()).ok_or(ConfigError::Missing(key))?;
     SecretKey::from_hex(text.reveal()).map_err(|why| ConfigError::Invalid { key, why })
 }
 
 fn invalid(key: &'static str, why: &str) -> ConfigError {
-    ConfigError::Invalid {
-        key,
-        why: why.to_owned(),
-    }
+    ConfigError::Invalid { key, why: why.to_owned() }
 }

@@ -16,9 +16,7 @@ const KEY_B: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1
 
 fn parse(args: &[&str]) -> Flags {
     let command = Flags::augment_args(clap::Command::new("xueji"));
-    let matches = command
-        .try_get_matches_from([&["xueji"], args].concat())
-        .unwrap();
+    let matches = command.try_get_matches_from([&["xueji"], args].concat()).unwrap();
     Flags::from_arg_matches(&matches).unwrap()
 }
 
@@ -38,9 +36,7 @@ fn complete() -> String {
 fn read(text: &str, args: &[&str]) -> Result<Settings, ConfigError> {
     let file = file(text);
     let path = file.path().to_str().unwrap().to_owned();
-    parse(&[&["--config", &path], args].concat())
-        .read()?
-        .settings()
+    parse(&[&["--config", &path], args].concat()).read()?.settings()
 }
 
 #[test]
@@ -56,18 +52,9 @@ fn defaults_and_the_file_are_enough() {
 
 #[test]
 fn flags_win_over_the_file_and_replace_lists() {
-    let text = format!(
-        "listen = '127.0.0.1:1'\ngraphiql = true\n{}[limits]\ndepth = 9\n",
-        complete()
-    );
-    let args = [
-        "--listen",
-        "127.0.0.1:2",
-        "--limits-fields",
-        "7",
-        "--jwt-key",
-        "x:RS256:/x.pem",
-    ];
+    let text =
+        format!("listen = '127.0.0.1:1'\ngraphiql = true\n{}[limits]\ndepth = 9\n", complete());
+    let args = ["--listen", "127.0.0.1:2", "--limits-fields", "7", "--jwt-key", "x:RS256:/x.pem"];
     let settings = read(&text, &args).unwrap();
     assert_eq!(settings.listen.port(), 2);
     assert!(settings.graphiql);
@@ -90,19 +77,9 @@ fn an_empty_value_does_not_hide_the_file() {
     "database_url",
     "--database-url, XUEJI_DATABASE_URL or database_url"
 )]
-#[case(
-    "issuer = 'i'\n",
-    "",
-    "jwt.issuer",
-    "--jwt-issuer, XUEJI_JWT_ISSUER or jwt.issuer"
-)]
+#[case("issuer = 'i'\n", "", "jwt.issuer", "--jwt-issuer, XUEJI_JWT_ISSUER or jwt.issuer")]
 #[case("audience = 'a'\n", "", "jwt.audience", "XUEJI_JWT_AUDIENCE")]
-#[case(
-    "audience = 'a'\n",
-    "audience = ''\n",
-    "jwt.audience is missing",
-    "--jwt-audience"
-)]
+#[case("audience = 'a'\n", "audience = ''\n", "jwt.audience is missing", "--jwt-audience")]
 #[case(
     "[[jwt.keys]]\nkid = 'k'\nalg = 'EdDSA'\nfile = 'k.pem'\n",
     "",
@@ -117,51 +94,16 @@ fn an_empty_value_does_not_hide_the_file() {
     "at most 60",
     "--jwt-leeway-seconds"
 )]
-#[case(
-    "issuer = 'i'\n",
-    "isuer = 'i'\n",
-    "unknown setting jwt.isuer",
-    "issuer"
-)]
-#[case(
-    "database_url",
-    "databse_url",
-    "unknown setting databse_url",
-    "database_url"
-)]
-#[case(
-    "sqlite://x.db",
-    "mysql://x",
-    "sqlite:// or postgres://",
-    "database_url"
-)]
-#[case(
-    "[jwt]",
-    "time_zone = 'Asia/Peking'\n[jwt]",
-    "Asia/Shanghai",
-    "--time-zone"
-)]
+#[case("issuer = 'i'\n", "isuer = 'i'\n", "unknown setting jwt.isuer", "issuer")]
+#[case("database_url", "databse_url", "unknown setting databse_url", "database_url")]
+#[case("sqlite://x.db", "mysql://x", "sqlite:// or postgres://", "database_url")]
+#[case("[jwt]", "time_zone = 'Asia/Peking'\n[jwt]", "Asia/Shanghai", "--time-zone")]
 #[case("[jwt]", "listen = 'here'\n[jwt]", "address and a port", "--listen")]
 #[case("[jwt]", "graphiql = 3\n[jwt]", "graphiql", "--graphiql")]
 #[case("[jwt]", "log_format = 'xml'\n[jwt]", "log_format", "json")]
-#[case(
-    "[jwt]",
-    "[limits]\nnesting = 65\n[jwt]",
-    "at most 64",
-    "--limits-nesting"
-)]
-#[case(
-    "[jwt]",
-    "[limits]\nfields = 0\n[jwt]",
-    "above zero",
-    "--limits-fields"
-)]
-#[case(
-    "[jwt]",
-    "[limits]\nbody_bytes = 10\n[jwt]",
-    "limits.query_bytes",
-    "limits.body_bytes"
-)]
+#[case("[jwt]", "[limits]\nnesting = 65\n[jwt]", "at most 64", "--limits-nesting")]
+#[case("[jwt]", "[limits]\nfields = 0\n[jwt]", "above zero", "--limits-fields")]
+#[case("[jwt]", "[limits]\nbody_bytes = 10\n[jwt]", "limits.query_bytes", "limits.body_bytes")]
 #[case(KEY_B, KEY_A, "lookup_key", "equals public_id_key")]
 #[case(KEY_B, "abc", "64 hexadecimal digits", "--lookup-key")]
 fn one_sentence_names_the_setting(
@@ -170,40 +112,24 @@ fn one_sentence_names_the_setting(
     #[case] has: &str,
     #[case] and: &str,
 ) {
-    let error = read(&complete().replacen(from, to, 1), &[])
-        .unwrap_err()
-        .to_string();
+    let error = read(&complete().replacen(from, to, 1), &[]).unwrap_err().to_string();
     assert!(error.contains(has) && error.contains(and), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
 }
 
 #[test]
 fn two_keys_of_one_name_contradict() {
-    let error = read(
-        &complete(),
-        &["--jwt-key", "x:RS256:/x", "--jwt-key", "x:ES256:/y"],
-    )
-    .unwrap_err();
-    assert!(
-        error.to_string().contains("two keys have the kid \"x\""),
-        "{error}"
-    );
+    let error =
+        read(&complete(), &["--jwt-key", "x:RS256:/x", "--jwt-key", "x:ES256:/y"]).unwrap_err();
+    assert!(error.to_string().contains("two keys have the kid \"x\""), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_there_or_no_toml_is_said() {
-    let error = parse(&["--config", "/nowhere/x.toml"])
-        .read()
-        .unwrap_err()
-        .to_string();
+    let error = parse(&["--config", "/nowhere/x.toml"]).read().unwrap_err().to_string();
     assert!(error.contains("/nowhere/x.toml cannot be read"), "{error}");
-    let error = read("database_url = 'hunter2", &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("cannot be read") && !error.contains("hunter2"),
-        "{error}"
-    );
+    let error = read("database_url = 'hunter2", &[]).unwrap_err().to_string();
+    assert!(error.contains("cannot be read") && !error.contains("hunter2"), "{error}");
 }
 
 #[test]
@@ -212,25 +138,15 @@ fn secrets_are_in_no_debug() {
         .replace("sqlite://x.db", "postgres://u:hunter2@h/d")
         .replace("file = 'k.pem'", "key = 'hunter2'");
     let file = file(&text);
-    let flags = parse(&["--config", file.path().to_str().unwrap()])
-        .read()
-        .unwrap();
+    let flags = parse(&["--config", file.path().to_str().unwrap()]).read().unwrap();
     let shown = format!("{flags:?} {:?}", flags.settings().unwrap());
-    assert!(
-        !shown.contains("hunter2") && !shown.contains("0a0b0c"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hunter2") && !shown.contains("0a0b0c"), "{shown}");
 }
 
 #[test]
 fn wrong_types_quote_no_value() {
-    let error = read("public_id_key = 77777\n", &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("public_id_key") && !error.contains("77777"),
-        "{error}"
-    );
+    let error = read("public_id_key = 77777\n", &[]).unwrap_err().to_string();
+    assert!(error.contains("public_id_key") && !error.contains("77777"), "{error}");
 }
 
 #[test]

@@ -33,13 +33,24 @@ impl World<'_> {
     ) -> Result<Uuid> {
         let id = self.id();
         let created_at = at(earlier(self.today(), 400), 1);
-        self.out.add("account", row![id, login, kind, display_name, staff, student, false, created_at])?;
+        self.out.add(
+            "account",
+            row![id, login, kind, display_name, staff, student, false, created_at],
+        )?;
         Ok(id)
     }
 
     /// A grant of a role at a place.
-    pub(super) fn grant(&mut self, account: Uuid, role: &str, held: Held, since: NaiveDate, until: Option<NaiveDate>) -> Result<()> {
-        let (mut student, mut class, mut course, mut level, mut organisation) = (None, None, None, None, None);
+    pub(super) fn grant(
+        &mut self,
+        account: Uuid,
+        role: &str,
+        held: Held,
+        since: NaiveDate,
+        until: Option<NaiveDate>,
+    ) -> Result<()> {
+        let (mut student, mut class, mut course, mut level, mut organisation) =
+            (None, None, None, None, None);
         let reach = match held {
             Held::Own(id) => {
                 student = Some(id);
@@ -73,6 +84,22 @@ impl World<'_> {
         };
         let id = self.id();
         let ended_at = None::<chrono::DateTime<chrono::Utc>>;
-        self.out.add("access_grant", row![id, account, role, reach, student, class, course, level, organisation, since, until, ended_at])
+        self.out.add(
+            "access_grant",
+            row![
+                id,
+                account,
+                role,
+                reach,
+                student,
+                class,
+                course,
+                level,
+                organisation,
+                since,
+                until,
+                ended_at
+            ],
+        )
     }
 }

@@ -45,7 +45,8 @@ pub(super) struct Calendar {
 
 /// A day that the calendar surely has.
 pub(super) fn day(year: i32, month: u32, day: u32) -> Result<NaiveDate> {
-    NaiveDate::from_ymd_opt(year, month, day).with_context(|| format!("no such day: {year}-{month}-{day}"))
+    NaiveDate::from_ymd_opt(year, month, day)
+        .with_context(|| format!("no such day: {year}-{month}-{day}"))
 }
 
 /// The day `count` days later.
@@ -69,9 +70,26 @@ impl Calendar {
         let (mut years, mut terms) = (Vec::new(), Vec::new());
         for start in school_year_of(earlier(today, 730))..=school_year_of(today) {
             let year = years.len();
-            years.push(Year { id: id(), start, starts_on: day(start, 9, 1)?, ends_on: day(start + 1, 8, 31)? });
-            terms.push(Term { id: id(), year, autumn: true, starts_on: day(start, 9, 1)?, ends_on: day(start + 1, 1, 25)? });
-            terms.push(Term { id: id(), year, autumn: false, starts_on: day(start + 1, 2, 16)?, ends_on: day(start + 1, 7, 10)? });
+            years.push(Year {
+                id: id(),
+                start,
+                starts_on: day(start, 9, 1)?,
+                ends_on: day(start + 1, 8, 31)?,
+            });
+            terms.push(Term {
+                id: id(),
+                year,
+                autumn: true,
+                starts_on: day(start, 9, 1)?,
+                ends_on: day(start + 1, 1, 25)?,
+            });
+            terms.push(Term {
+                id: id(),
+                year,
+                autumn: false,
+                starts_on: day(start + 1, 2, 16)?,
+                ends_on: day(start + 1, 7, 10)?,
+            });
         }
         Ok(Self { today, years, terms })
     }
@@ -93,7 +111,10 @@ impl Calendar {
         for (place, term) in self.terms.iter().enumerate() {
             let first = term.autumn && self.years[term.year].start == entry_year;
             let mut add = |kind, name, on| {
-                if self.years[term.year].start >= entry_year && on <= self.today && on >= earlier(self.today, 730) {
+                if self.years[term.year].start >= entry_year
+                    && on <= self.today
+                    && on >= earlier(self.today, 730)
+                {
                     occasions.push(Occasion { term: place, kind, name, on });
                 }
             };
@@ -127,7 +148,9 @@ impl Calendar {
         let mut on = self.today;
         while days.len() < count && on > first {
             let weekend = matches!(on.weekday(), Weekday::Sat | Weekday::Sun);
-            let holiday = (on.month() == 10 && on.day() <= 7) || (on.month() == 5 && on.day() <= 5) || (on.month() == 1 && on.day() == 1);
+            let holiday = (on.month() == 10 && on.day() <= 7)
+                || (on.month() == 5 && on.day() <= 5)
+                || (on.month() == 1 && on.day() == 1);
             let term = self.terms.iter().find(|term| term.starts_on <= on && on <= term.ends_on);
             if let (false, false, Some(term)) = (weekend, holiday, term) {
                 days.push((on, term.year));

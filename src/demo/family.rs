@@ -72,7 +72,10 @@ pub(super) fn find(world: &mut World<'_>, county: usize, born: NaiveDate) -> Res
         let count = world.counties[county].families.len();
         if count > 0 {
             let place = world.rng.random_range(0..count);
-            let apart = world.counties[county].families[place].children.iter().all(|(_, other)| (*other - born).num_days().abs() > 330);
+            let apart = world.counties[county].families[place]
+                .children
+                .iter()
+                .all(|(_, other)| (*other - born).num_days().abs() > 330);
             if apart {
                 return Ok(world.counties[county].families.swap_remove(place));
             }
@@ -108,8 +111,11 @@ fn new(world: &mut World<'_>, county: usize, born: NaiveDate) -> Result<Family> 
         _ => "none",
     };
     let orphan = world.chance(0.003);
-    let (number, block, room) =
-        (world.rng.random_range(1..400), world.rng.random_range(1..30), world.rng.random_range(101..2600));
+    let (number, block, room) = (
+        world.rng.random_range(1..400),
+        world.rng.random_range(1..30),
+        world.rng.random_range(101..2600),
+    );
     let address = if rural {
         format!("{}示例镇样板村{}组{number}号", home.full(), block)
     } else {
@@ -170,34 +176,67 @@ fn add(
     role: Part,
 ) -> Result<()> {
     const WORK: [(&str, &str); 8] = [
-        ("示例机械厂", "工人"), ("示例商贸公司", "职员"), ("个体经营", "经营者"), ("示例建筑公司", "技术员"),
-        ("示例物流公司", "司机"), ("务农", "农民"), ("示例医院", "护士"), ("自由职业", "其他"),
+        ("示例机械厂", "工人"),
+        ("示例商贸公司", "职员"),
+        ("个体经营", "经营者"),
+        ("示例建筑公司", "技术员"),
+        ("示例物流公司", "司机"),
+        ("务农", "农民"),
+        ("示例医院", "护士"),
+        ("自由职业", "其他"),
     ];
     // Mother and grandmother keep their own surnames.
     let surname = if male { family.surname.clone() } else { world.names.surname(&mut world.rng) };
-    let group = if relation == "JTGX:52" && world.chance(0.12) { world.census.draw(&mut world.rng) } else { family.group };
+    let group = if relation == "JTGX:52" && world.chance(0.12) {
+        world.census.draw(&mut world.rng)
+    } else {
+        family.group
+    };
     let name = world.names.person(&mut world.rng, group, male, &surname).text;
     let shift = world.rng.random_range(0..365);
     let birth = earlier(born, older * 365 + shift);
-    let id_number = world.chance(0.5).then(|| world.numbers.resident(family.household, birth, male).0);
+    let id_number =
+        world.chance(0.5).then(|| world.numbers.resident(family.household, birth, male).0);
     let (workplace, job_title) = WORK[world.rng.random_range(0..WORK.len())];
     world.counts.guardians += 1;
     let login = format!("guardian-{:06}", world.counts.guardians);
     let account = world.account(&login, "guardian", &name, None, None)?;
     let phone = world.numbers.phone();
-    family.adults.push(Adult { name, group, relation, phone, id_number, workplace, job_title, account, login, role });
+    family.adults.push(Adult {
+        name,
+        group,
+        relation,
+        phone,
+        id_number,
+        workplace,
+        job_title,
+        account,
+        login,
+        role,
+    });
     Ok(())
 }
 
 /// Guardian and guardianship rows of one child, and the grants that mirror them.
-pub(super) fn attach(world: &mut World<'_>, family: &mut Family, student: Uuid, born: NaiveDate, example: Option<&Persona>) -> Result<()> {
+pub(super) fn attach(
+    world: &mut World<'_>,
+    family: &mut Family,
+    student: Uuid,
+    born: NaiveDate,
+    example: Option<&Persona>,
+) -> Result<()> {
     family.children.push((student, born));
     let split_on = family.split_on.max(later(born, 200));
     for (place, adult) in family.adults.iter().enumerate() {
         let guardian = world.id();
-        let phone = (world.seal("guardian", "phone", guardian, &adult.phone), world.hash("phone", &adult.phone));
+        let phone = (
+            world.seal("guardian", "phone", guardian, &adult.phone),
+            world.hash("phone", &adult.phone),
+        );
         let address = world.seal("guardian", "current_address", guardian, &family.address);
-        let number = adult.id_number.as_ref().map(|bare| (world.seal("guardian", "id_number", guardian, bare), world.hash("id_number", bare)));
+        let number = adult.id_number.as_ref().map(|bare| {
+            (world.seal("guardian", "id_number", guardian, bare), world.hash("id_number", bare))
+        });
         let id_type = number.as_ref().map(|_| "SFZJLX:1");
         let (number, number_hash) = number.unzip();
         world.tracked(
@@ -227,7 +266,9 @@ pub(super) fn attach(world: &mut World<'_>, family: &mut Family, student: Uuid, 
             Part::Sole if family.orphan => &[("sole", born, None)],
             Part::Sole => &[("shared", born, Some(earlier(split_on, 1))), ("sole", split_on, None)],
             Part::Ended => &[("shared", born, Some(earlier(split_on, 1)))],
-            Part::Visiting => &[("shared", born, Some(earlier(split_on, 1))), ("visiting", split_on, None)],
+            Part::Visiting => {
+                &[("shared", born, Some(earlier(split_on, 1))), ("visiting", split_on, None)]
+            }
         };
         for (custody, since, until) in spans {
             let id = world.id();
@@ -252,7 +293,8 @@ fn offer(world: &mut World<'_>, family: &Family, adult: &Adult, example: &Person
         student_ids: family.children.iter().rev().map(|(child, _)| *child).collect(),
         ..example.clone()
     };
-    let several = world.personas.get_mut("guardian").is_some_and(|known| known.student_ids.len() > 1);
+    let several =
+        world.personas.get_mut("guardian").is_some_and(|known| known.student_ids.len() > 1);
     if family.children.len() > 1 && !several {
         world.personas.prefer(persona);
     } else {

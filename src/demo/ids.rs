@@ -45,14 +45,22 @@ impl Numbers {
     /// A valid resident identity number (公民身份号码) for someone born on or a little after `born`, and the birth date in it.
     ///
     /// Sequence numbers count down from 999: a day and area with more than 500 births of one sex moves to the next day.
-    pub(super) fn resident(&mut self, area: u64, born: NaiveDate, male: bool) -> (String, NaiveDate) {
+    pub(super) fn resident(
+        &mut self,
+        area: u64,
+        born: NaiveDate,
+        male: bool,
+    ) -> (String, NaiveDate) {
         let mut day = born;
         loop {
             let used = self.residents.entry((area, day.num_days_from_ce(), male)).or_insert(0);
             if *used < 499 {
                 let sequence = if male { 999 } else { 998 } - 2 * *used;
                 *used += 1;
-                return (with_check(&format!("{area:06}{}{sequence:03}", day.format("%Y%m%d"))), day);
+                return (
+                    with_check(&format!("{area:06}{}{sequence:03}", day.format("%Y%m%d"))),
+                    day,
+                );
             }
             day = day.succ_opt().unwrap_or(day);
         }
@@ -71,7 +79,10 @@ impl Numbers {
     pub(super) fn provisional(&mut self, division: u64, born: NaiveDate) -> String {
         let used = self.provisional.entry((division, born.num_days_from_ce())).or_insert(0);
         *used += 1;
-        format!("J{}", with_check(&format!("{division:06}{}{:03}", born.format("%Y%m%d"), *used % 1000)))
+        format!(
+            "J{}",
+            with_check(&format!("{division:06}{}{:03}", born.format("%Y%m%d"), *used % 1000))
+        )
     }
 
     /// A mobile number in the block 154, which is well formed and belongs to nobody.
@@ -106,8 +117,16 @@ impl Numbers {
 pub(super) fn with_check(seventeen: &str) -> String {
     const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     const CHECKS: [char; 11] = ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'];
-    let sum: u32 = seventeen.bytes().zip(WEIGHTS).map(|(byte, weight)| u32::from(byte.saturating_sub(b'0')) * weight).sum();
-    let check = CHECKS.iter().zip(0_u32..).find(|(_, place)| *place == sum % 11).map_or('0', |(check, _)| *check);
+    let sum: u32 = seventeen
+        .bytes()
+        .zip(WEIGHTS)
+        .map(|(byte, weight)| u32::from(byte.saturating_sub(b'0')) * weight)
+        .sum();
+    let check = CHECKS
+        .iter()
+        .zip(0_u32..)
+        .find(|(_, place)| *place == sum % 11)
+        .map_or('0', |(check, _)| *check);
     format!("{seventeen}{check}")
 }
 
@@ -125,7 +144,8 @@ mod tests {
     fn a_full_day_moves_to_the_next() {
         let mut numbers = Numbers::default();
         let born = NaiveDate::from_ymd_opt(2015, 3, 1).unwrap();
-        let all: std::collections::HashSet<_> = (0..1200).map(|_| numbers.resident(430_102, born, true).0).collect();
+        let all: std::collections::HashSet<_> =
+            (0..1200).map(|_| numbers.resident(430_102, born, true).0).collect();
         assert_eq!(all.len(), 1200);
     }
 }

@@ -33,10 +33,19 @@ pub fn bulk(db: sea_orm::DatabaseConnection) -> Bulk {
 /// The demo of this database: the one that is there, else a new one of this size.
 ///
 /// An earlier load that was interrupted is cleaned away first. A registry with rows of its own is refused.
-pub async fn ensure(bulk: &Bulk, size: &Size, today: NaiveDate, seal: Arc<dyn Sealer>) -> Result<Record> {
+pub async fn ensure(
+    bulk: &Bulk,
+    size: &Size,
+    today: NaiveDate,
+    seal: Arc<dyn Sealer>,
+) -> Result<Record> {
     match bulk.state().await? {
-        State::Complete(text) => return serde_json::from_str(&text).context("the demo's own record cannot be read"),
-        State::Occupied => bail!("this registry holds rows that are not the demo's: give the demo a database of its own"),
+        State::Complete(text) => {
+            return serde_json::from_str(&text).context("the demo's own record cannot be read");
+        }
+        State::Occupied => bail!(
+            "this registry holds rows that are not the demo's: give the demo a database of its own"
+        ),
         State::Interrupted => {
             bulk.clean().await?;
         }
@@ -47,7 +56,9 @@ pub async fn ensure(bulk: &Bulk, size: &Size, today: NaiveDate, seal: Arc<dyn Se
     // A short queue: the generator waits for the database, so that little is held in memory.
     let (sender, mut receiver) = mpsc::channel::<Batch>(2);
     let wished = size.clone();
-    let maker = tokio::task::spawn_blocking(move || generate(&wished, today, seal.as_ref(), &mut Channel(sender), |_| {}));
+    let maker = tokio::task::spawn_blocking(move || {
+        generate(&wished, today, seal.as_ref(), &mut Channel(sender), |_| {})
+    });
     while let Some(batch) = receiver.recv().await {
         load.write(batch).await?;
     }
@@ -62,6 +73,10 @@ struct Channel(mpsc::Sender<Batch>);
 impl Sink for Channel {
     fn write(&mut self, batch: Batch) -> Result<()> {
         // The error would only hand the batch back.
-        if self.0.blocking_send(batch).is_ok() { Ok(()) } else { bail!("the database takes no more rows") }
+        if self.0.blocking_send(batch).is_ok() {
+            Ok(())
+        } else {
+            bail!("the database takes no more rows")
+        }
     }
 }

@@ -53,7 +53,15 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { counties: 2, schools: 4, classes: 10, students: 25, scores: 18, days: 10, seed: 2026 }
+        Self {
+            counties: 2,
+            schools: 4,
+            classes: 10,
+            students: 25,
+            scores: 18,
+            days: 10,
+            seed: 2026,
+        }
     }
 }
 
@@ -71,7 +79,10 @@ impl Size {
         for (name, value, least, most) in bounds {
             ensure!((least..=most).contains(&value), "--{name} must be from {least} to {most}");
         }
-        ensure!(self.schools >= self.counties, "--schools counts all schools: give at least one for each county");
+        ensure!(
+            self.schools >= self.counties,
+            "--schools counts all schools: give at least one for each county"
+        );
         Ok(())
     }
 
@@ -83,7 +94,8 @@ impl Size {
     /// About how many rows the demo has.
     pub fn expected_rows(&self) -> u64 {
         let each = self.scores + self.days + 21;
-        u64::try_from(self.all_students() * each + self.schools * self.classes * 45).unwrap_or(u64::MAX)
+        u64::try_from(self.all_students() * each + self.schools * self.classes * 45)
+            .unwrap_or(u64::MAX)
     }
 }
 

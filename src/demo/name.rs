@@ -27,17 +27,46 @@ const FEMALE: &str = "欣Xin 怡Yi 梓Zi 涵Han 雨Yu 桐Tong 诗Shi 琪Qi 婷Ti
 const EITHER: &str = "子Zi 晨Chen 文Wen 明Ming 一Yi 嘉Jia 若Ruo 安An 宁Ning 乐Le 清Qing 心Xin 雅Ya 奕Yi 景Jing 君Jun 然Ran 星Xing 林Lin 云Yun \
 希Xi 亦Yi 知Zhi 书Shu 瑞Rui 晓Xiao 新Xin 永Yong 春Chun 华Hua";
 /// Characters outside the basic plane that stand in registers.
-pub(super) const RARE: [(&str, &str); 4] = [("𬭎", "Hong"), ("𫖯", "Fu"), ("𬀩", "Wei"), ("𠅤", "Yi")];
+pub(super) const RARE: [(&str, &str); 4] =
+    [("𬭎", "Hong"), ("𫖯", "Fu"), ("𬀩", "Wei"), ("𠅤", "Yi")];
 
-const UYGHUR_MALE: [&str; 12] = ["阿迪力", "艾力", "麦麦提", "买买提江", "阿卜杜拉", "吐尔逊", "艾尔肯", "库尔班", "依明", "玉素甫", "热合曼", "帕尔哈提"];
-const UYGHUR_FEMALE: [&str; 10] = ["阿依古丽", "古丽娜尔", "帕提古丽", "热孜万古丽", "祖丽皮亚", "茹仙古丽", "迪丽努尔", "麦尔耶姆", "阿孜古丽", "努尔曼古丽"];
-const KAZAKH_MALE: [&str; 8] = ["叶尔江", "努尔兰", "巴合提", "赛力克", "哈力木", "叶尔肯", "阿依登", "木拉提"];
-const KAZAKH_FEMALE: [&str; 7] = ["古丽扎", "阿依努尔", "萨吾列", "叶丽娜", "加娜尔", "巴合提古丽", "玛依拉"];
-const TIBETAN_FIRST: [&str; 10] = ["扎西", "次仁", "旦增", "洛桑", "格桑", "索朗", "平措", "边巴", "巴桑", "米玛"];
+const UYGHUR_MALE: [&str; 12] = [
+    "阿迪力",
+    "艾力",
+    "麦麦提",
+    "买买提江",
+    "阿卜杜拉",
+    "吐尔逊",
+    "艾尔肯",
+    "库尔班",
+    "依明",
+    "玉素甫",
+    "热合曼",
+    "帕尔哈提",
+];
+const UYGHUR_FEMALE: [&str; 10] = [
+    "阿依古丽",
+    "古丽娜尔",
+    "帕提古丽",
+    "热孜万古丽",
+    "祖丽皮亚",
+    "茹仙古丽",
+    "迪丽努尔",
+    "麦尔耶姆",
+    "阿孜古丽",
+    "努尔曼古丽",
+];
+const KAZAKH_MALE: [&str; 8] =
+    ["叶尔江", "努尔兰", "巴合提", "赛力克", "哈力木", "叶尔肯", "阿依登", "木拉提"];
+const KAZAKH_FEMALE: [&str; 7] =
+    ["古丽扎", "阿依努尔", "萨吾列", "叶丽娜", "加娜尔", "巴合提古丽", "玛依拉"];
+const TIBETAN_FIRST: [&str; 10] =
+    ["扎西", "次仁", "旦增", "洛桑", "格桑", "索朗", "平措", "边巴", "巴桑", "米玛"];
 const TIBETAN_MALE: [&str; 6] = ["多吉", "顿珠", "旺堆", "罗布", "朗杰", "加措"];
 const TIBETAN_FEMALE: [&str; 6] = ["卓玛", "央金", "拉姆", "曲珍", "白玛", "德吉"];
 const MONGOL_CLAN: [&str; 6] = ["孛儿只斤", "乌梁海", "扎赉特", "兀良哈", "弘吉剌", "克烈"];
-const MONGOL_MALE: [&str; 8] = ["巴特尔", "苏和", "朝鲁", "那日苏", "格日勒图", "阿古拉", "孟和", "特木尔"];
+const MONGOL_MALE: [&str; 8] =
+    ["巴特尔", "苏和", "朝鲁", "那日苏", "格日勒图", "阿古拉", "孟和", "特木尔"];
 const MONGOL_FEMALE: [&str; 7] = ["其其格", "萨仁", "乌兰", "娜仁", "高娃", "托娅", "斯琴"];
 const YI_CLAN: [&str; 8] = ["阿基", "吉克", "阿苏", "沙马", "吉木", "阿力", "金古", "曲比"];
 const YI_MALE: [&str; 6] = ["木呷", "拉且", "尔布", "阿铁", "史布", "伍呷"];
@@ -94,19 +123,32 @@ impl Names {
         let mut surnames = Vec::new();
         let mut weights = Vec::new();
         for word in SURNAMES.split_whitespace() {
-            let latin = word.find(|c: char| c.is_ascii()).context("a surname without romanisation")?;
-            let digits = word.find(|c: char| c.is_ascii_digit()).context("a surname without frequency")?;
-            surnames.push(Surname { text: word[..latin].to_owned(), pinyin: word[latin..digits].to_owned() });
+            let latin =
+                word.find(|c: char| c.is_ascii()).context("a surname without romanisation")?;
+            let digits =
+                word.find(|c: char| c.is_ascii_digit()).context("a surname without frequency")?;
+            surnames.push(Surname {
+                text: word[..latin].to_owned(),
+                pinyin: word[latin..digits].to_owned(),
+            });
             weights.push(word[digits..].parse::<u32>()?);
         }
         let given = |lists: [&str; 2]| -> Vec<(String, String)> {
             lists
                 .iter()
                 .flat_map(|list| list.split_whitespace())
-                .filter_map(|word| word.find(|c: char| c.is_ascii()).map(|at| (word[..at].to_owned(), word[at..].to_owned())))
+                .filter_map(|word| {
+                    word.find(|c: char| c.is_ascii())
+                        .map(|at| (word[..at].to_owned(), word[at..].to_owned()))
+                })
                 .collect()
         };
-        Ok(Self { surnames, weights: WeightedIndex::new(weights)?, male: given([MALE, EITHER]), female: given([FEMALE, EITHER]) })
+        Ok(Self {
+            surnames,
+            weights: WeightedIndex::new(weights)?,
+            male: given([MALE, EITHER]),
+            female: given([FEMALE, EITHER]),
+        })
     }
 
     /// A surname by frequency.
@@ -115,7 +157,13 @@ impl Names {
     }
 
     /// A name of someone of this ethnic group; Han names take the family's surname.
-    pub(super) fn person(&self, rng: &mut ChaCha8Rng, group: usize, male: bool, surname: &Surname) -> Name {
+    pub(super) fn person(
+        &self,
+        rng: &mut ChaCha8Rng,
+        group: usize,
+        male: bool,
+        surname: &Surname,
+    ) -> Name {
         let (first, second): (&[&str], &[&str]) = match style(group) {
             Style::Han => return self.han(rng, male, surname),
             Style::Mongol if rng.random_bool(0.4) => return self.han(rng, male, surname),
@@ -125,7 +173,10 @@ impl Names {
             Style::Mongol => (&MONGOL_CLAN, if male { &MONGOL_MALE } else { &MONGOL_FEMALE }),
             Style::Yi => (&YI_CLAN, if male { &YI_MALE } else { &YI_FEMALE }),
         };
-        let (first, second) = (first.choose(rng).copied().unwrap_or("阿"), second.choose(rng).copied().unwrap_or("依"));
+        let (first, second) = (
+            first.choose(rng).copied().unwrap_or("阿"),
+            second.choose(rng).copied().unwrap_or("依"),
+        );
         Name { text: format!("{first}·{second}"), pinyin: None }
     }
 
@@ -139,7 +190,9 @@ impl Names {
             let (character, sound) = if last && rng.random_bool(0.006) {
                 RARE.choose(rng).copied().unwrap_or(RARE[0])
             } else {
-                given.choose(rng).map_or(RARE[0], |(character, sound)| (character.as_str(), sound.as_str()))
+                given
+                    .choose(rng)
+                    .map_or(RARE[0], |(character, sound)| (character.as_str(), sound.as_str()))
             };
             text.push_str(character);
             if place == 0 {

@@ -37,8 +37,17 @@ pub struct Personas(pub Vec<Persona>);
 
 /// Names of the personas, in the order in which they are printed.
 pub const NAMES: [&str; 11] = [
-    "guardian", "student", "homeroom teacher", "subject teacher", "year head", "registrar", "aid officer", "county officer", "analyst",
-    "auditor", "administrator",
+    "guardian",
+    "student",
+    "homeroom teacher",
+    "subject teacher",
+    "year head",
+    "registrar",
+    "aid officer",
+    "county officer",
+    "analyst",
+    "auditor",
+    "administrator",
 ];
 
 impl Personas {

@@ -43,7 +43,10 @@ pub(super) fn counties() -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for line in DIVISIONS.lines().skip(1) {
         let mut fields = line.split(',');
-        let (Some(code), Some(name), Some(level)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        let (Some(code), Some(name), Some(level)) = (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
         match level {
             "province" => province = name,
             "prefecture" => city = name,
@@ -66,7 +69,8 @@ pub(super) fn counties() -> Result<Vec<Place>> {
     });
     // District and county take turns, so that a small demo has both.
     let own = places.iter().take_while(|place| place.city_code() == FIRST_CITY).count();
-    let (towns, villages): (Vec<_>, Vec<_>) = places[..own].iter().cloned().partition(|place| !place.rural());
+    let (towns, villages): (Vec<_>, Vec<_>) =
+        places[..own].iter().cloned().partition(|place| !place.rural());
     let mut mixed = Vec::with_capacity(own);
     for turn in 0..own {
         mixed.extend(towns.get(turn).cloned());

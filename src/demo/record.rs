@@ -14,7 +14,13 @@ use super::student::Pupil;
 use super::world::{World, at};
 
 /// Writes all of it for one pupil.
-pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class: usize, pupil: &Pupil) -> Result<()> {
+pub(super) fn build(
+    world: &mut World<'_>,
+    school: &School,
+    level: &Level,
+    class: usize,
+    pupil: &Pupil,
+) -> Result<()> {
     scores(world, level, class, pupil)?;
     attendance(world, level, class, pupil)?;
     let archive = archive(world, school, pupil)?;
@@ -48,13 +54,27 @@ fn scores(world: &mut World<'_>, level: &Level, class: usize, pupil: &Pupil) -> 
                 5..8 => (None, "KSXZ:02", None),
                 _ => (Some(thousandths(ability + 0.06 * noise, *full)), "KSXZ:01", None),
             };
-            let rank = value.filter(|_| level.stage != Stage::Senior).map(|value| level_of(value, *full));
+            let rank =
+                value.filter(|_| level.stage != Stage::Senior).map(|value| level_of(value, *full));
             let id = world.id();
             let course_id = world.courses[level.stage.place()][course];
             let teacher = level.classes[class].teachers[course];
             world.tracked(
                 "score",
-                row![pupil.id, id, exam.id, course_id, group, value, rank, nature, absence, exam.published, teacher, entered_at],
+                row![
+                    pupil.id,
+                    id,
+                    exam.id,
+                    course_id,
+                    group,
+                    value,
+                    rank,
+                    nature,
+                    absence,
+                    exam.published,
+                    teacher,
+                    entered_at
+                ],
             )?;
         }
     }
@@ -62,7 +82,10 @@ fn scores(world: &mut World<'_>, level: &Level, class: usize, pupil: &Pupil) -> 
 }
 
 /// A share of the full mark as thousandths of a point, in half points.
-#[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1 of at most 150 points")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a share between 0 and 1 of at most 150 points"
+)]
 fn thousandths(share: f64, full: i64) -> i64 {
     let halves = (share.clamp(0.1, 1.0) * 1000.0).round() as i64 * full * 2 / 1000;
     halves * 500
@@ -106,7 +129,10 @@ fn archive(world: &mut World<'_>, school: &School, pupil: &Pupil) -> Result<Uuid
     let id = world.id();
     let opened_on = later(pupil.here_since, 20).min(world.today());
     let number = format!("DA{:05}-{:07}", school.index + 1, pupil.ordinal + 1);
-    world.tracked("archive", row![pupil.id, id, school.id, number, opened_on, None::<NaiveDate>, "open"])?;
+    world.tracked(
+        "archive",
+        row![pupil.id, id, school.id, number, opened_on, None::<NaiveDate>, "open"],
+    )?;
     item(world, pupil.id, id, "basic", "学生基本信息表", opened_on)?;
     item(world, pupil.id, id, "development", "综合素质评价表", opened_on)?;
     if pupil.transferred {
@@ -115,10 +141,20 @@ fn archive(world: &mut World<'_>, school: &School, pupil: &Pupil) -> Result<Uuid
     Ok(id)
 }
 
-fn item(world: &mut World<'_>, student: Uuid, archive: Uuid, category: &'static str, title: &str, on: NaiveDate) -> Result<()> {
+fn item(
+    world: &mut World<'_>,
+    student: Uuid,
+    archive: Uuid,
+    category: &'static str,
+    title: &str,
+    on: NaiveDate,
+) -> Result<()> {
     let id = world.id();
     let (content_hash, supersedes) = (None::<String>, None::<Uuid>);
-    world.tracked("archive_item", row![student, id, archive, category, title, on, "学校", content_hash, supersedes])
+    world.tracked(
+        "archive_item",
+        row![student, id, archive, category, title, on, "学校", content_hash, supersedes],
+    )
 }
 
 fn reward(world: &mut World<'_>, pupil: &Pupil, archive: Uuid) -> Result<()> {
@@ -135,7 +171,10 @@ fn reward(world: &mut World<'_>, pupil: &Pupil, archive: Uuid) -> Result<()> {
     let on = earlier(world.today(), ago).max(pupil.here_since).min(world.today());
     let id = world.id();
     let number = format!("奖〔{}〕{}号", on.format("%Y"), pupil.ordinal + 1);
-    world.tracked("reward", row![pupil.id, id, name, level, rank, kind, "表现突出", on, number, body, None::<i64>])?;
+    world.tracked(
+        "reward",
+        row![pupil.id, id, name, level, rank, kind, "表现突出", on, number, body, None::<i64>],
+    )?;
     item(world, pupil.id, archive, "award", name, on)
 }
 
@@ -145,7 +184,13 @@ fn sanction(world: &mut World<'_>, pupil: &Pupil) -> Result<()> {
     let today = world.today();
     let imposed_on = earlier(today, 150).max(pupil.here_since).min(today);
     let (state, lifted) = match turn % 4 {
-        1 => ("lifted", Some((later(imposed_on, 90).min(today), format!("撤处〔{}〕{turn}号", today.format("%Y"))))),
+        1 => (
+            "lifted",
+            Some((
+                later(imposed_on, 90).min(today),
+                format!("撤处〔{}〕{turn}号", today.format("%Y")),
+            )),
+        ),
         2 => ("quashed", None),
         3 => ("in_force", None),
         _ => ("under_appeal", None),
@@ -158,7 +203,21 @@ fn sanction(world: &mut World<'_>, pupil: &Pupil) -> Result<()> {
     };
     let id = world.id();
     let number = format!("处〔{}〕{turn}号", imposed_on.format("%Y"));
-    world.tracked("sanction", row![pupil.id, id, kind, offence, account, imposed_on, number, state, lifted_on, lifting_document])
+    world.tracked(
+        "sanction",
+        row![
+            pupil.id,
+            id,
+            kind,
+            offence,
+            account,
+            imposed_on,
+            number,
+            state,
+            lifted_on,
+            lifting_document
+        ],
+    )
 }
 
 /// Half the yearly amount in each of the last two terms.
@@ -170,7 +229,8 @@ fn aid(world: &mut World<'_>, school: &School, pupil: &Pupil, archive: Uuid) -> 
         Stage::Senior => 4 + step,
     };
     let (programme, yearly) = world.counties[school.county].programmes[place];
-    let terms: Vec<(Uuid, NaiveDate)> = world.calendar.begun().take(2).map(|term| (term.id, term.starts_on)).collect();
+    let terms: Vec<(Uuid, NaiveDate)> =
+        world.calendar.begun().take(2).map(|term| (term.id, term.starts_on)).collect();
     let degree = ["KNCD:22", "KNCD:21", "KNCD:1"][step];
     let cause = world.pick(&["KNYY:1", "KNYY:2", "KNYY:3", "KNYY:4", "KNYY:9"]);
     let bank = world.numbers.bank_account();
@@ -185,8 +245,24 @@ fn aid(world: &mut World<'_>, school: &School, pupil: &Pupil, archive: Uuid) -> 
             _ => "paid",
         };
         let granted_on = later(starts_on, 30).min(world.today());
-        let (sealed, hash) = (world.seal("aid_grant", "bank_account", id, &bank), world.hash("bank_account", &bank));
-        world.tracked("aid_grant", row![pupil.id, id, programme, term, degree, cause, yearly / 2, state, granted_on, sealed, hash])?;
+        let (sealed, hash) =
+            (world.seal("aid_grant", "bank_account", id, &bank), world.hash("bank_account", &bank));
+        world.tracked(
+            "aid_grant",
+            row![
+                pupil.id,
+                id,
+                programme,
+                term,
+                degree,
+                cause,
+                yearly / 2,
+                state,
+                granted_on,
+                sealed,
+                hash
+            ],
+        )?;
         if turn == 0 {
             item(world, pupil.id, archive, "aid", "家庭经济困难学生认定申请表", granted_on)?;
         }

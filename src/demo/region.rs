@@ -29,7 +29,15 @@ pub(super) fn build(world: &mut World<'_>) -> Result<()> {
                 let id = world.id();
                 tops.insert(place.province_code(), id);
                 let name = format!("{}教育厅", place.province);
-                organisation(world, id, "province", Some(nation), &name, Some(place.province_code()), [Some(id), None, None])?;
+                organisation(
+                    world,
+                    id,
+                    "province",
+                    Some(nation),
+                    &name,
+                    Some(place.province_code()),
+                    [Some(id), None, None],
+                )?;
                 officer(world, id, "province", place.province_code())?;
                 id
             }
@@ -40,14 +48,30 @@ pub(super) fn build(world: &mut World<'_>) -> Result<()> {
                 let id = world.id();
                 tops.insert(place.city_code(), id);
                 let name = format!("{}教育局", place.city);
-                organisation(world, id, "city", Some(province_id), &name, Some(place.city_code()), [Some(province_id), Some(id), None])?;
+                organisation(
+                    world,
+                    id,
+                    "city",
+                    Some(province_id),
+                    &name,
+                    Some(place.city_code()),
+                    [Some(province_id), Some(id), None],
+                )?;
                 officer(world, id, "city", place.city_code())?;
                 id
             }
         };
         let id = world.id();
         let name = format!("{}教育局", place.county);
-        organisation(world, id, "county", Some(city_id), &name, Some(place.code), [Some(province_id), Some(city_id), Some(id)])?;
+        organisation(
+            world,
+            id,
+            "county",
+            Some(city_id),
+            &name,
+            Some(place.code),
+            [Some(province_id), Some(city_id), Some(id)],
+        )?;
         let (account_id, login) = officer(world, id, "county", place.code)?;
         world.personas.offer(Persona {
             name: "county officer".into(),
@@ -58,8 +82,15 @@ pub(super) fn build(world: &mut World<'_>) -> Result<()> {
             ..Persona::default()
         });
         let programmes = programmes(world, id)?;
-        let county =
-            County { place: place.clone(), id, city_id, province_id, programmes, families: Vec::new(), known: Vec::new() };
+        let county = County {
+            place: place.clone(),
+            id,
+            city_id,
+            province_id,
+            programmes,
+            families: Vec::new(),
+            known: Vec::new(),
+        };
         world.counties.push(county);
     }
     world.places = places;
@@ -68,11 +99,20 @@ pub(super) fn build(world: &mut World<'_>) -> Result<()> {
 
 fn calendar(world: &mut World<'_>) -> Result<()> {
     for year in &world.calendar.years {
-        world.out.add("school_year", row![year.id, format!("{}-{}", year.start, year.start + 1), year.starts_on, year.ends_on])?;
+        world.out.add(
+            "school_year",
+            row![
+                year.id,
+                format!("{}-{}", year.start, year.start + 1),
+                year.starts_on,
+                year.ends_on
+            ],
+        )?;
     }
     for term in &world.calendar.terms {
         let year = &world.calendar.years[term.year];
-        let (kind, word) = if term.autumn { ("XQ:1", "秋季学期") } else { ("XQ:2", "春季学期") };
+        let (kind, word) =
+            if term.autumn { ("XQ:1", "秋季学期") } else { ("XQ:2", "春季学期") };
         let name = format!("{}-{}学年{word}", year.start, year.start + 1);
         world.out.add("term", row![term.id, year.id, kind, name, term.starts_on, term.ends_on])?;
     }
@@ -103,11 +143,19 @@ fn organisation(
 ) -> Result<()> {
     let division = division.map(|code| format!("{code:06}"));
     let (school_code, school_kind) = (None::<String>, None::<String>);
-    world.out.add("organisation", row![id, level, parent, name, division, school_code, school_kind, province, city, county])
+    world.out.add(
+        "organisation",
+        row![id, level, parent, name, division, school_code, school_kind, province, city, county],
+    )
 }
 
 /// The status officer of an authority, with account, post and grant over its region.
-fn officer(world: &mut World<'_>, organisation: Uuid, level: &str, division: u64) -> Result<(Uuid, String)> {
+fn officer(
+    world: &mut World<'_>,
+    organisation: Uuid,
+    level: &str,
+    division: u64,
+) -> Result<(Uuid, String)> {
     let login = format!("{level}-officer-{division:06}");
     let role = format!("{level}_officer");
     let (_, account) = world.official(organisation, &login, &role)?;
@@ -118,14 +166,21 @@ fn officer(world: &mut World<'_>, organisation: Uuid, level: &str, division: u64
 
 /// The accounts that keep the deployment itself, and the reporting tool.
 fn keepers(world: &mut World<'_>) -> Result<()> {
-    let (home, city, county) = world.county(0).map(|first| (first.province_id, first.city_id, first.id))?;
+    let (home, city, county) =
+        world.county(0).map(|first| (first.province_id, first.city_id, first.id))?;
     let since = world.year_starts();
     for role in ["auditor", "privacy_officer", "administrator"] {
         let login = role.replace('_', "-");
         let (_, account_id) = world.official(home, &login, role)?;
         world.grant(account_id, role, Held::Anywhere, since, None)?;
         if role != "privacy_officer" {
-            world.personas.offer(Persona { name: role.into(), role: role.into(), account_id, login, ..Persona::default() });
+            world.personas.offer(Persona {
+                name: role.into(),
+                role: role.into(),
+                account_id,
+                login,
+                ..Persona::default()
+            });
         }
     }
     let account_id = world.account("analyst-region", "client", "统计报表", None, None)?;
@@ -157,7 +212,10 @@ fn programmes(world: &mut World<'_>, county: Uuid) -> Result<Vec<(Uuid, i64)>> {
     for (name, kind, stage, amount) in ALL {
         let id = world.id();
         let until = None::<chrono::NaiveDate>;
-        world.out.add("aid_programme", row![id, county, name, kind, stage, amount, "JLZZZJLY:1", from, until])?;
+        world.out.add(
+            "aid_programme",
+            row![id, county, name, kind, stage, amount, "JLZZZJLY:1", from, until],
+        )?;
         made.push((id, amount));
     }
     Ok(made)
@@ -181,7 +239,12 @@ impl World<'_> {
     }
 
     /// A member of staff with a post and an account.
-    pub(super) fn official(&mut self, organisation: Uuid, login: &str, post: &str) -> Result<(Uuid, Uuid)> {
+    pub(super) fn official(
+        &mut self,
+        organisation: Uuid,
+        login: &str,
+        post: &str,
+    ) -> Result<(Uuid, Uuid)> {
         let (staff, name) = self.staff(organisation)?;
         let since = self.year_starts();
         self.duty(staff, "post", organisation, [None; 3], Some(post), since, None)?;
@@ -202,11 +265,18 @@ impl World<'_> {
         until: Option<chrono::NaiveDate>,
     ) -> Result<()> {
         let id = self.id();
-        self.out.add("duty", row![id, staff, kind, organisation, class, course, level, post, since, until])
+        self.out.add(
+            "duty",
+            row![id, staff, kind, organisation, class, course, level, post, since, until],
+        )
     }
 
     /// Code of a county anywhere in the country.
     pub(super) fn far_place(&mut self) -> u64 {
-        if self.places.is_empty() { 0 } else { self.places[self.rng.random_range(0..self.places.len())].code }
+        if self.places.is_empty() {
+            0
+        } else {
+            self.places[self.rng.random_range(0..self.places.len())].code
+        }
     }
 }

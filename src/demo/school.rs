@@ -75,15 +75,18 @@ pub(super) fn build(world: &mut World<'_>, index: usize) -> Result<()> {
     };
     let county = index % world.size.counties;
     let id = world.id();
-    let school = School { id, county, index, showcase: index == usize::from(world.size.schools > 1) };
+    let school =
+        School { id, county, index, showcase: index == usize::from(world.size.schools > 1) };
     enrol_school(world, &school, kind, word)?;
     posts(world, &school)?;
 
     let mut levels = Vec::new();
     let mut teachers: HashMap<(Stage, usize), Teacher> = HashMap::new();
-    let years: Vec<(Stage, usize)> = stages.iter().flat_map(|stage| (1..=stage.length()).map(|year| (*stage, year))).collect();
+    let years: Vec<(Stage, usize)> =
+        stages.iter().flat_map(|stage| (1..=stage.length()).map(|year| (*stage, year))).collect();
     for (place, (stage, year_in_stage)) in years.iter().enumerate() {
-        let classes = world.size.classes / years.len() + usize::from(place < world.size.classes % years.len());
+        let classes = world.size.classes / years.len()
+            + usize::from(place < world.size.classes % years.len());
         if classes > 0 {
             levels.push(level(world, &school, *stage, *year_in_stage, classes, &mut teachers)?);
         }
@@ -118,7 +121,10 @@ fn enrol_school(world: &mut World<'_>, school: &School, kind: &str, word: &str) 
     let name = format!("{}示例第{}{word}", home.place.county, school.index + 1);
     let division = format!("{:06}", home.place.code);
     let code = format!("36{:08}", school.index + 1);
-    world.out.add("organisation", row![school.id, "school", county, name, division, code, kind, province, city, county])?;
+    world.out.add(
+        "organisation",
+        row![school.id, "school", county, name, division, code, kind, province, city, county],
+    )?;
     // Senior schools are often run by the city; it is then the authority although the county is the place.
     let authority = if school.index % 40 == 2 { city } else { county };
     let since = super::calendar::day(2010, 9, 1)?;
@@ -163,25 +169,34 @@ fn level(
     let current = world.calendar.current();
     let entry_year = world.calendar.years[current].start + 1 - i32::try_from(year_in_stage)?;
     let name = format!("{}（{entry_year}级）", stage.year_name(year_in_stage));
-    world.out.add("year_level", row![id, school.id, stage.code(), i64::from(entry_year), int(year_in_stage), name])?;
+    world.out.add(
+        "year_level",
+        row![id, school.id, stage.code(), i64::from(entry_year), int(year_in_stage), name],
+    )?;
     let exams = exams(world, school, id, stage, entry_year)?;
     let mut classes = Vec::new();
     for number in 1..=count {
         let mut groups = Vec::new();
         for place in 0..world.calendar.years.len() {
-            let (year_id, start) = (world.calendar.years[place].id, world.calendar.years[place].start);
+            let (year_id, start) =
+                (world.calendar.years[place].id, world.calendar.years[place].start);
             groups.push(if start < entry_year {
                 None
             } else {
                 let group = world.id();
                 let year_then = usize::try_from(start - entry_year + 1)?;
                 let name = format!("{}（{number}）班", stage.year_name(year_then));
-                world.out.add("class_group", row![group, school.id, id, year_id, int(number), name, stage.class_kind()])?;
+                world.out.add(
+                    "class_group",
+                    row![group, school.id, id, year_id, int(number), name, stage.class_kind()],
+                )?;
                 Some(group)
             });
         }
         let group = groups[current].context("a class without its running year")?;
-        let showcase = (school.showcase && classes.is_empty()).then(|| exams.iter().find(|exam| exam.published).map(|exam| exam.id)).flatten();
+        let showcase = (school.showcase && classes.is_empty())
+            .then(|| exams.iter().find(|exam| exam.published).map(|exam| exam.id))
+            .flatten();
         let example = Persona {
             class_group_id: Some(group),
             year_level_id: Some(id),
@@ -189,7 +204,16 @@ fn level(
             school_id: Some(school.id),
             ..Persona::default()
         };
-        let staff = class_teachers(world, school, stage, &groups, id, number == 1, teachers, school.showcase.then_some(example))?;
+        let staff = class_teachers(
+            world,
+            school,
+            stage,
+            &groups,
+            id,
+            number == 1,
+            teachers,
+            school.showcase.then_some(example),
+        )?;
         let strength: f64 = world.rng.sample(StandardNormal);
         classes.push(Class { groups, teachers: staff, strength });
     }
@@ -197,7 +221,13 @@ fn level(
 }
 
 /// Exams of a cohort over two years: as many as the wished number of scores asks for, the newest still a draft.
-fn exams(world: &mut World<'_>, school: &School, level: Uuid, stage: Stage, entry_year: i32) -> Result<Vec<Exam>> {
+fn exams(
+    world: &mut World<'_>,
+    school: &School,
+    level: Uuid,
+    stage: Stage,
+    entry_year: i32,
+) -> Result<Vec<Exam>> {
     let mut occasions = world.calendar.occasions(entry_year);
     let wished = world.size.scores;
     occasions.truncate(wished.div_ceil(3));
@@ -205,7 +235,8 @@ fn exams(world: &mut World<'_>, school: &School, level: Uuid, stage: Stage, entr
     let count = occasions.len().max(1);
     let mut exams = Vec::new();
     for (place, occasion) in occasions.into_iter().enumerate() {
-        let courses = (wished / count + usize::from(place < wished % count)).min(stage.courses().len());
+        let courses =
+            (wished / count + usize::from(place < wished % count)).min(stage.courses().len());
         let (id, term) = (world.id(), &world.calendar.terms[occasion.term]);
         let published = place > 0;
         let state = match place {
@@ -214,12 +245,23 @@ fn exams(world: &mut World<'_>, school: &School, level: Uuid, stage: Stage, entr
             _ => "locked",
         };
         let year = term.year;
-        let name = format!("{}学年{}{}", world.calendar.years[year].start, if term.autumn { "秋季" } else { "春季" }, occasion.name);
-        world.out.add("exam", row![id, school.id, level, term.id, name, occasion.kind, occasion.on, state])?;
+        let name = format!(
+            "{}学年{}{}",
+            world.calendar.years[year].start,
+            if term.autumn { "秋季" } else { "春季" },
+            occasion.name
+        );
+        world.out.add(
+            "exam",
+            row![id, school.id, level, term.id, name, occasion.kind, occasion.on, state],
+        )?;
         for (course, (_, _, full)) in stage.courses().iter().enumerate().take(courses) {
             let row_id = world.id();
             let course_id = world.courses[stage.place()][course];
-            world.out.add("exam_course", row![row_id, id, course_id, full * 1000, full * 600, full * 850])?;
+            world.out.add(
+                "exam_course",
+                row![row_id, id, course_id, full * 1000, full * 600, full * 850],
+            )?;
         }
         exams.push(Exam { id, on: occasion.on, year, published, courses });
     }
@@ -262,8 +304,22 @@ fn class_teachers(
             }
         };
         let course_id = world.courses[stage.place()][course];
-        world.duty(teacher.staff, "course_teacher", school.id, [Some(group), Some(course_id), None], None, since, None)?;
-        world.grant(teacher.account, "subject_teacher", Held::Teaching(group, course_id), since, None)?;
+        world.duty(
+            teacher.staff,
+            "course_teacher",
+            school.id,
+            [Some(group), Some(course_id), None],
+            None,
+            since,
+            None,
+        )?;
+        world.grant(
+            teacher.account,
+            "subject_teacher",
+            Held::Teaching(group, course_id),
+            since,
+            None,
+        )?;
         let mut offer = |name: &str, role: &str| {
             if let Some(example) = &example {
                 world.personas.offer(Persona {
@@ -283,7 +339,15 @@ fn class_teachers(
             }
             1 if first => {
                 offer("year head", "year_head");
-                world.duty(teacher.staff, "year_head", school.id, [None, None, Some(level)], None, since, None)?;
+                world.duty(
+                    teacher.staff,
+                    "year_head",
+                    school.id,
+                    [None, None, Some(level)],
+                    None,
+                    since,
+                    None,
+                )?;
                 world.grant(teacher.account, "year_head", Held::YearLevel(level), since, None)?;
             }
             2 => offer("subject teacher", "subject_teacher"),
@@ -295,13 +359,26 @@ fn class_teachers(
 }
 
 /// The homeroom duty of this year, and that of last year, which has ended with its grant.
-fn homeroom(world: &mut World<'_>, school: &School, teacher: &Teacher, groups: &[Option<Uuid>]) -> Result<()> {
+fn homeroom(
+    world: &mut World<'_>,
+    school: &School,
+    teacher: &Teacher,
+    groups: &[Option<Uuid>],
+) -> Result<()> {
     let current = world.calendar.current();
     for (place, group) in groups.iter().enumerate().skip(current.saturating_sub(1)) {
         let Some(group) = *group else { continue };
         let year = &world.calendar.years[place];
         let (since, until) = (year.starts_on, (place < current).then_some(year.ends_on));
-        world.duty(teacher.staff, "homeroom_teacher", school.id, [Some(group), None, None], None, since, until)?;
+        world.duty(
+            teacher.staff,
+            "homeroom_teacher",
+            school.id,
+            [Some(group), None, None],
+            None,
+            since,
+            until,
+        )?;
         world.grant(teacher.account, "homeroom_teacher", Held::Class(group), since, until)?;
     }
     Ok(())

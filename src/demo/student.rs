@@ -42,7 +42,13 @@ struct Document {
 }
 
 /// Builds the pupil with this number in the class.
-pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class: usize, number: usize) -> Result<()> {
+pub(super) fn build(
+    world: &mut World<'_>,
+    school: &School,
+    level: &Level,
+    class: usize,
+    number: usize,
+) -> Result<()> {
     let ordinal = world.counts.students;
     world.counts.students += 1;
     let id = world.id();
@@ -55,7 +61,12 @@ pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class
 
     let newcomer = level.entry_year == world.calendar.years.last().map_or(0, |year| year.start);
     let origin = if ordinal % 90 == 45 && !newcomer { origin(world, school, level) } else { None };
-    let transferred_on = world.calendar.years.last().map(|year| year.starts_on).context("a calendar without years")?;
+    let transferred_on = world
+        .calendar
+        .years
+        .last()
+        .map(|year| year.starts_on)
+        .context("a calendar without years")?;
     let entered_on = day(level.entry_year, 9, 1)?;
     let boarding = match (level.stage, family.left_behind) {
         (_, "both_parents") => world.chance(0.6),
@@ -63,7 +74,13 @@ pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class
         (Stage::Junior, _) => world.chance(0.25),
         (Stage::Senior, _) => world.chance(0.6),
     };
-    let hardship = if family.orphan { 1.0 } else if family.left_behind == "none" { 0.08 } else { 0.3 };
+    let hardship = if family.orphan {
+        1.0
+    } else if family.left_behind == "none" {
+        0.08
+    } else {
+        0.3
+    };
     let mut groups = level.classes[class].groups.clone();
     if level.classes.len() > 1 && world.chance(0.05) {
         // Some sat in another class of the cohort in earlier years.
@@ -88,7 +105,11 @@ pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class
     let example = Persona {
         class_group_id: pupil.groups.last().copied().flatten(),
         year_level_id: Some(level.id),
-        exam_id: level.exams.iter().find(|exam| exam.published && exam.on >= pupil.here_since).map(|exam| exam.id),
+        exam_id: level
+            .exams
+            .iter()
+            .find(|exam| exam.published && exam.on >= pupil.here_since)
+            .map(|exam| exam.id),
         school_id: Some(school.id),
         ..Persona::default()
     };
@@ -99,13 +120,21 @@ pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class
         let account_id = world.account(&login, "student", &name, None, Some(id))?;
         world.grant(account_id, "student", Held::Own(id), entered_on, None)?;
         let (name, role) = ("student".to_owned(), "student".to_owned());
-        world.personas.offer(Persona { name, role, account_id, login, student_ids: vec![id], ..example.clone() });
+        world.personas.offer(Persona {
+            name,
+            role,
+            account_id,
+            login,
+            student_ids: vec![id],
+            ..example.clone()
+        });
     }
     for name in ["homeroom teacher", "subject teacher", "year head", "registrar", "aid officer"] {
         if let Some(persona) = world.personas.get_mut(name)
             && persona.student_ids.len() < 3
             && persona.school_id == Some(school.id)
-            && (persona.class_group_id.is_none() || persona.class_group_id == example.class_group_id)
+            && (persona.class_group_id.is_none()
+                || persona.class_group_id == example.class_group_id)
         {
             persona.student_ids.push(id);
         }
@@ -114,8 +143,20 @@ pub(super) fn build(world: &mut World<'_>, school: &School, level: &Level, class
 }
 
 /// Most have a resident identity number; some have none yet; a few come from Hong Kong, Macau or abroad.
-fn document(world: &mut World<'_>, family: &Family, ordinal: usize, drawn: NaiveDate, male: bool) -> Document {
-    let home = Document { kind: "SFZJLX:1", number: None, born: drawn, nationality: "SJGGHDQMC:156", overseas: None };
+fn document(
+    world: &mut World<'_>,
+    family: &Family,
+    ordinal: usize,
+    drawn: NaiveDate,
+    male: bool,
+) -> Document {
+    let home = Document {
+        kind: "SFZJLX:1",
+        number: None,
+        born: drawn,
+        nationality: "SJGGHDQMC:156",
+        overseas: None,
+    };
     if ordinal % 250 == 17 {
         return Document { kind: "SFZJLX:Z", ..home };
     }
@@ -130,7 +171,13 @@ fn document(world: &mut World<'_>, family: &Family, ordinal: usize, drawn: Naive
         }
         901 => {
             let number = Some(world.numbers.permit('E', &mut world.rng));
-            Document { kind: "SFZJLX:A", number, nationality: "SJGGHDQMC:840", overseas: Some("GATQW:51"), ..home }
+            Document {
+                kind: "SFZJLX:A",
+                number,
+                nationality: "SJGGHDQMC:840",
+                overseas: Some("GATQW:51"),
+                ..home
+            }
         }
         _ => {
             let (number, born) = world.numbers.resident(family.household, drawn, male);
@@ -152,19 +199,32 @@ fn person(
     let id = pupil.id;
     let surname = family.surname.clone();
     let name = world.names.person(&mut world.rng, family.group, male, &surname);
-    let former = world.chance(0.01).then(|| world.names.person(&mut world.rng, family.group, male, &surname).text);
-    let number = document.number.as_ref().map(|bare| (world.seal("student", "id_number", id, bare), world.hash("id_number", bare)));
+    let former = world
+        .chance(0.01)
+        .then(|| world.names.person(&mut world.rng, family.group, male, &surname).text);
+    let number = document
+        .number
+        .as_ref()
+        .map(|bare| (world.seal("student", "id_number", id, bare), world.hash("id_number", bare)));
     let (id_number, id_hash) = number.unzip();
     let status = status_number(world, school, document, newcomer);
-    let nsn = (world.seal("student", "national_student_number", id, &status), world.hash("national_student_number", &status));
+    let nsn = (
+        world.seal("student", "national_student_number", id, &status),
+        world.hash("national_student_number", &status),
+    );
 
-    let phone = (world.seal("student", "phone", id, family.phone()), world.hash("phone", family.phone()));
-    let addresses = ["current_address", "mailing_address", "home_address"].map(|column| world.seal("student", column, id, &family.address));
+    let phone =
+        (world.seal("student", "phone", id, family.phone()), world.hash("phone", family.phone()));
+    let addresses = ["current_address", "mailing_address", "home_address"]
+        .map(|column| world.seal("student", column, id, &family.address));
     let [current_address, mailing_address, home_address] = addresses;
     let postal = format!("{:03}{:03}", 410, world.rng.random_range(0..1000));
     let postal_code = world.seal("student", "postal_code", id, &postal);
-    let mail = (pupil.stage != Stage::Primary && world.chance(0.3)).then(|| format!("student{:06}@example.com", pupil.ordinal + 1));
-    let (email, email_hash) = mail.map(|bare| (world.seal("student", "email", id, &bare), world.hash("email", &bare))).unzip();
+    let mail = (pupil.stage != Stage::Primary && world.chance(0.3))
+        .then(|| format!("student{:06}@example.com", pupil.ordinal + 1));
+    let (email, email_hash) = mail
+        .map(|bare| (world.seal("student", "email", id, &bare), world.hash("email", &bare)))
+        .unzip();
 
     let disability = world.chance(0.005).then(|| world.pick(&["CJRLX:1", "CJRLX:2", "CJRLX:3"]));
     let health = match disability {
@@ -187,10 +247,14 @@ fn person(
         2500..5000 => world.pick(&["bicycle", "public_transport", "parent"]),
         _ => world.pick(&["public_transport", "parent", "school_bus"]),
     };
-    let talents = world.chance(0.2).then(|| world.pick(&["书法", "绘画", "钢琴", "篮球", "舞蹈", "编程", "象棋"]));
+    let talents = world
+        .chance(0.2)
+        .then(|| world.pick(&["书法", "绘画", "钢琴", "篮球", "舞蹈", "编程", "象棋"]));
     let household = format!("GBT2260:{:06}", family.household);
     let valid = (pupil.stage == Stage::Senior && document.kind == "SFZJLX:1" && world.chance(0.4))
-        .then(|| later(world.calendar.today, 500 + u64::try_from(pupil.ordinal % 1000).unwrap_or(0)));
+        .then(|| {
+            later(world.calendar.today, 500 + u64::try_from(pupil.ordinal % 1000).unwrap_or(0))
+        });
     let gender = if male { "RDXB:1" } else { "RDXB:2" };
     let household_kind = if family.rural { "HKLB:2" } else { "HKLB:1" };
     let (preschool, martyr, bought) = (world.chance(0.93), world.chance(0.001), world.chance(0.01));
@@ -199,13 +263,52 @@ fn person(
     world.tracked(
         "student",
         row![
-            id, name.text.as_str(), name.pinyin, former, gender, document.born, household.as_str(), household.as_str(),
-            format!("ZGGMZMCDLMZMPXF:{:02}", family.group), document.nationality, document.overseas, political, health,
-            document.kind, id_number, id_hash, valid, nsn.0, nsn.1, None::<String>, household.as_str(), household_kind, talents,
-            current_address, mailing_address, home_address, phone.0, phone.1, postal_code, email, email_hash,
-            family.only_child, preschool, family.left_behind, family.migrant, family.orphan, martyr, disability,
-            disability.is_some(), bought, pupil.needs_aid, pupil.needs_aid && compulsory, distance, transport,
-            transport == "school_bus", created_at,
+            id,
+            name.text.as_str(),
+            name.pinyin,
+            former,
+            gender,
+            document.born,
+            household.as_str(),
+            household.as_str(),
+            format!("ZGGMZMCDLMZMPXF:{:02}", family.group),
+            document.nationality,
+            document.overseas,
+            political,
+            health,
+            document.kind,
+            id_number,
+            id_hash,
+            valid,
+            nsn.0,
+            nsn.1,
+            None::<String>,
+            household.as_str(),
+            household_kind,
+            talents,
+            current_address,
+            mailing_address,
+            home_address,
+            phone.0,
+            phone.1,
+            postal_code,
+            email,
+            email_hash,
+            family.only_child,
+            preschool,
+            family.left_behind,
+            family.migrant,
+            family.orphan,
+            martyr,
+            disability,
+            disability.is_some(),
+            bought,
+            pupil.needs_aid,
+            pupil.needs_aid && compulsory,
+            distance,
+            transport,
+            transport == "school_bus",
+            created_at,
         ],
     )?;
     documents(world, school, pupil, document, &status)?;
@@ -213,7 +316,12 @@ fn person(
 }
 
 /// A formal number for most; a temporary one until the comparison with the population register; one of its own kind without identity number.
-fn status_number(world: &mut World<'_>, school: &School, document: &Document, newcomer: bool) -> String {
+fn status_number(
+    world: &mut World<'_>,
+    school: &School,
+    document: &Document,
+    newcomer: bool,
+) -> String {
     let division = world.counties[school.county].place.code;
     match (&document.number, document.kind) {
         (Some(number), "SFZJLX:1") if !(newcomer && world.chance(0.4)) => format!("G{number}"),
@@ -223,12 +331,32 @@ fn status_number(world: &mut World<'_>, school: &School, document: &Document, ne
 }
 
 /// Identity document, status numbers and look-up keys; where a temporary number became formal, its history.
-fn documents(world: &mut World<'_>, school: &School, pupil: &Pupil, document: &Document, status: &str) -> Result<()> {
+fn documents(
+    world: &mut World<'_>,
+    school: &School,
+    pupil: &Pupil,
+    document: &Document,
+    status: &str,
+) -> Result<()> {
     let row_id = world.id();
-    let number = document.number.as_ref().map(|bare| (world.seal("identity_document", "number", row_id, bare), world.hash("id_number", bare)));
+    let number = document.number.as_ref().map(|bare| {
+        (world.seal("identity_document", "number", row_id, bare), world.hash("id_number", bare))
+    });
     let (sealed, hash) = number.unzip();
     let (since, none) = (document.born, None::<NaiveDate>);
-    world.tracked("identity_document", row![pupil.id, row_id, document.kind, sealed, hash, since, none, document.kind == "SFZJLX:Z"])?;
+    world.tracked(
+        "identity_document",
+        row![
+            pupil.id,
+            row_id,
+            document.kind,
+            sealed,
+            hash,
+            since,
+            none,
+            document.kind == "SFZJLX:Z"
+        ],
+    )?;
 
     let entered = pupil.here_since;
     let formal = status.starts_with('G');
@@ -242,8 +370,16 @@ fn documents(world: &mut World<'_>, school: &School, pupil: &Pupil, document: &D
         let id = world.id();
         let changed = |bytes: &[u8]| format!("{{\"national_student_number\":\"{}\"}}", hex(bytes));
         let values = row![
-            pupil.id, id, "student", pupil.id, "student.confirm_number", changed(&old), changed(&new), None::<Uuid>,
-            format!("demo-{:06}", pupil.ordinal), at(confirmed, 3),
+            pupil.id,
+            id,
+            "student",
+            pupil.id,
+            "student.confirm_number",
+            changed(&old),
+            changed(&new),
+            None::<Uuid>,
+            format!("demo-{:06}", pupil.ordinal),
+            at(confirmed, 3),
         ];
         return world.tracked("history", values);
     }
@@ -257,9 +393,19 @@ fn documents(world: &mut World<'_>, school: &School, pupil: &Pupil, document: &D
 }
 
 /// A status number with its key; answers what stands sealed in the student row for it.
-fn student_number(world: &mut World<'_>, student: Uuid, kind: &'static str, bare: &str, since: NaiveDate, until: Option<NaiveDate>) -> Result<Vec<u8>> {
+fn student_number(
+    world: &mut World<'_>,
+    student: Uuid,
+    kind: &'static str,
+    bare: &str,
+    since: NaiveDate,
+    until: Option<NaiveDate>,
+) -> Result<Vec<u8>> {
     let id = world.id();
-    let (sealed, hash) = (world.seal("student_number", "number", id, bare), world.hash("national_student_number", bare));
+    let (sealed, hash) = (
+        world.seal("student_number", "number", id, bare),
+        world.hash("national_student_number", bare),
+    );
     world.tracked("student_number", row![student, id, kind, sealed, hash.clone(), since, until])?;
     world.out.add("lookup_key", row!["national_student_number", hash, student, id])?;
     Ok(world.seal("student", "national_student_number", student, bare))
@@ -271,15 +417,31 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A class of another school of the same stage and cohort, from the county or, failing that, from anywhere.
 fn origin(world: &mut World<'_>, school: &School, level: &Level) -> Option<KnownClass> {
-    let fits = |known: &&KnownClass| known.stage == level.stage && known.entry_year == level.entry_year;
+    let fits =
+        |known: &&KnownClass| known.stage == level.stage && known.entry_year == level.entry_year;
     let near: Vec<&KnownClass> = world.counties[school.county].known.iter().filter(fits).collect();
-    let all = if near.is_empty() { world.counties.iter().flat_map(|county| &county.known).filter(fits).collect() } else { near };
+    let all = if near.is_empty() {
+        world.counties.iter().flat_map(|county| &county.known).filter(fits).collect()
+    } else {
+        near
+    };
     (!all.is_empty()).then(|| all[world.rng.random_range(0..all.len())].clone())
 }
 
 /// Enrolments with the classes of each school year.
-fn enrolments(world: &mut World<'_>, school: &School, level: &Level, pupil: &Pupil, origin: Option<KnownClass>, number: usize) -> Result<()> {
-    let guest_at = if pupil.ordinal % 180 == 150 { origin_or(world, school, level, origin.as_ref()) } else { None };
+fn enrolments(
+    world: &mut World<'_>,
+    school: &School,
+    level: &Level,
+    pupil: &Pupil,
+    origin: Option<KnownClass>,
+    number: usize,
+) -> Result<()> {
+    let guest_at = if pupil.ordinal % 180 == 150 {
+        origin_or(world, school, level, origin.as_ref())
+    } else {
+        None
+    };
     let boarding = if pupil.boarding { "JDFS:2" } else { "JDFS:1" };
     let entered_on = day(level.entry_year, 9, 1)?;
     let stage = level.stage.code();
@@ -288,23 +450,61 @@ fn enrolments(world: &mut World<'_>, school: &School, level: &Level, pupil: &Pup
         let id = world.id();
         let left = earlier(pupil.here_since, 1);
         let state = "transferred_out";
-        world.tracked("enrollment", row![pupil.id, id, old.school_id, old.level_id, stage, state, false, entered_on, left, "RXFS:01", boarding])?;
+        world.tracked(
+            "enrollment",
+            row![
+                pupil.id,
+                id,
+                old.school_id,
+                old.level_id,
+                stage,
+                state,
+                false,
+                entered_on,
+                left,
+                "RXFS:01",
+                boarding
+            ],
+        )?;
         memberships(world, pupil.id, id, &old.groups, entered_on, Some(left), number)?;
     }
     let id = world.id();
     let method = if origin.is_some() { "RXFS:09" } else { "RXFS:01" };
     let state = if pupil.suspended_on.is_some() { "suspended" } else { "enrolled" };
-    world.tracked("enrollment", row![pupil.id, id, school.id, level.id, stage, state, true, pupil.here_since, none, method, boarding])?;
+    world.tracked(
+        "enrollment",
+        row![
+            pupil.id,
+            id,
+            school.id,
+            level.id,
+            stage,
+            state,
+            true,
+            pupil.here_since,
+            none,
+            method,
+            boarding
+        ],
+    )?;
     memberships(world, pupil.id, id, &pupil.groups, pupil.here_since, pupil.suspended_on, number)?;
     if let Some(group) = guest_at.and_then(|class| class.groups.last().copied().flatten()) {
         let (row_id, since) = (world.id(), world.year_starts());
-        world.tracked("class_membership", row![pupil.id, row_id, id, group, "guest", None::<i64>, since, none])?;
+        world.tracked(
+            "class_membership",
+            row![pupil.id, row_id, id, group, "guest", None::<i64>, since, none],
+        )?;
     }
     Ok(())
 }
 
 /// Where a guest pupil sits: not the school the pupil came from.
-fn origin_or(world: &mut World<'_>, school: &School, level: &Level, origin: Option<&KnownClass>) -> Option<KnownClass> {
+fn origin_or(
+    world: &mut World<'_>,
+    school: &School,
+    level: &Level,
+    origin: Option<&KnownClass>,
+) -> Option<KnownClass> {
     if origin.is_some() { None } else { self::origin(world, school, level) }
 }
 
@@ -320,7 +520,8 @@ fn memberships(
 ) -> Result<()> {
     let current = world.calendar.current();
     for (place, group) in groups.iter().enumerate() {
-        let (starts_on, ends_on) = (world.calendar.years[place].starts_on, world.calendar.years[place].ends_on);
+        let (starts_on, ends_on) =
+            (world.calendar.years[place].starts_on, world.calendar.years[place].ends_on);
         let ends = if place == current { None } else { Some(ends_on) };
         let until = match (ends, to) {
             (Some(end), Some(to)) => Some(end.min(to)),
@@ -332,7 +533,10 @@ fn memberships(
             continue;
         }
         let id = world.id();
-        world.tracked("class_membership", row![student, id, enrolment, *group, "ordinary", int(number), since, until])?;
+        world.tracked(
+            "class_membership",
+            row![student, id, enrolment, *group, "ordinary", int(number), since, until],
+        )?;
     }
     Ok(())
 }

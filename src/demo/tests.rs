@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, Value};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, Value,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use xueji_entity::value::{
-    Address, BankAccount, Code, Email, Guarded, IdNumber, NationalStudentNumber, PersonName, Phone, PostalCode,
+    Address, BankAccount, Code, Email, Guarded, IdNumber, NationalStudentNumber, PersonName, Phone,
+    PostalCode,
 };
 use xueji_migration::{Migrator, MigratorTrait};
 
@@ -46,7 +49,8 @@ struct Collected(BTreeMap<&'static str, Vec<HashMap<&'static str, Value>>>);
 
 impl Sink for Collected {
     fn write(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let rows = batch.rows.into_iter().map(|row| batch.columns.iter().copied().zip(row).collect());
+        let rows =
+            batch.rows.into_iter().map(|row| batch.columns.iter().copied().zip(row).collect());
         self.0.entry(batch.table).or_default().extend(rows);
         Ok(())
     }
@@ -95,7 +99,10 @@ fn the_same_seed_gives_the_same_rows() {
     assert_eq!(first, digest(&size).0);
     assert_ne!(first, digest(&Size { seed: size.seed + 1, ..size.clone() }).0);
     let expected = usize::try_from(size.expected_rows()).unwrap();
-    assert!((expected * 9 / 10..expected * 11 / 10).contains(&rows), "{rows} rows, {expected} expected");
+    assert!(
+        (expected * 9 / 10..expected * 11 / 10).contains(&rows),
+        "{rows} rows, {expected} expected"
+    );
 }
 
 #[test]
@@ -103,18 +110,30 @@ fn proportions_are_those_of_the_country() {
     let size = Size { schools: 40, students: 30, scores: 0, days: 0, ..Size::default() };
     let all = Collected::of(&size);
     assert_eq!(all.rows("student").len(), 12_000);
-    let near = |share: f64, wished: f64, margin: f64| assert!((share - wished).abs() < margin, "{share} instead of {wished}");
-    near(all.share("student", |row| text(row, "ethnic_group").unwrap().ends_with(":01")), 0.911, 0.01);
+    let near = |share: f64, wished: f64, margin: f64| {
+        assert!((share - wished).abs() < margin, "{share} instead of {wished}")
+    };
+    near(
+        all.share("student", |row| text(row, "ethnic_group").unwrap().ends_with(":01")),
+        0.911,
+        0.01,
+    );
     near(all.share("student", |row| text(row, "gender").unwrap() == "RDXB:1"), 0.52, 0.02);
     near(all.share("student", |row| text(row, "id_type").unwrap() == "SFZJLX:Z"), 0.004, 0.001);
-    near(all.share("enrollment", |row| text(row, "state").unwrap() == "transferred_out"), 0.009, 0.004);
+    near(
+        all.share("enrollment", |row| text(row, "state").unwrap() == "transferred_out"),
+        0.009,
+        0.004,
+    );
     near(all.share("enrollment", |row| text(row, "state").unwrap() == "suspended"), 0.0043, 0.002);
     near(all.share("enrollment", |row| text(row, "boarding").unwrap() == "JDFS:2"), 0.25, 0.12);
     near(all.share("student", |row| text(row, "left_behind").unwrap() != "none"), 0.08, 0.05);
     near(all.share("guardianship", |row| row["until"] != Value::ChronoDate(None)), 0.09, 0.04);
-    let groups: HashSet<_> = all.rows("student").iter().map(|row| text(row, "ethnic_group")).collect();
+    let groups: HashSet<_> =
+        all.rows("student").iter().map(|row| text(row, "ethnic_group")).collect();
     assert!(groups.len() > 25, "{} groups", groups.len());
-    let names: Vec<String> = all.rows("student").iter().filter_map(|row| text(row, "name")).collect();
+    let names: Vec<String> =
+        all.rows("student").iter().filter_map(|row| text(row, "name")).collect();
     assert!(names.iter().any(|name| name.contains('·')));
     assert!(names.iter().any(|name| name.chars().any(|c| u32::from(c) > 0xFFFF)));
 }
@@ -123,7 +142,10 @@ fn proportions_are_those_of_the_country() {
 fn the_default_has_every_circumstance() {
     let all = Collected::of(&Size::default());
     let has = |table: &str, column: &str, value: &str| {
-        assert!(all.share(table, |row| text(row, column).as_deref() == Some(value)) > 0.0, "no {table}.{column} {value}");
+        assert!(
+            all.share(table, |row| text(row, column).as_deref() == Some(value)) > 0.0,
+            "no {table}.{column} {value}"
+        );
     };
     for state in ["enrolled", "suspended", "transferred_out"] {
         has("enrollment", "state", state);
@@ -148,21 +170,31 @@ fn the_default_has_every_circumstance() {
     has("score", "absence", "QKWB:1");
     has("score", "nature", "KSXZ:02");
     assert!(!all.rows("history").is_empty());
-    let live: Vec<_> = all.rows("enrollment").iter().filter(|row| row["live"] == Value::from(true)).map(|row| &row["student_id"]).collect();
+    let live: Vec<_> = all
+        .rows("enrollment")
+        .iter()
+        .filter(|row| row["live"] == Value::from(true))
+        .map(|row| &row["student_id"])
+        .collect();
     assert_eq!(live.len(), 1000);
     assert_eq!(live.iter().collect::<HashSet<_>>().len(), 1000);
     let scores = all.rows("score").len();
     assert!((17_500..=18_000).contains(&scores), "{scores} scores");
 
-    let personas = generate(&Size::default(), today(), &Open, &mut Digested::default(), |_| {}).unwrap();
+    let personas =
+        generate(&Size::default(), today(), &Open, &mut Digested::default(), |_| {}).unwrap();
     for name in persona::NAMES {
         assert!(personas.get(name).is_some(), "no {name}");
     }
     assert!(personas.get("guardian").unwrap().student_ids.len() > 1);
     let homeroom = personas.get("homeroom teacher").unwrap();
     assert_eq!(homeroom.student_ids.len(), 3);
-    let (exam, class) = (Value::from(homeroom.exam_id.unwrap()), Value::from(homeroom.class_group_id.unwrap()));
-    let marks = all.rows("score").iter().filter(|row| row["exam_id"] == exam && row["class_group_id"] == class);
+    let (exam, class) =
+        (Value::from(homeroom.exam_id.unwrap()), Value::from(homeroom.class_group_id.unwrap()));
+    let marks = all
+        .rows("score")
+        .iter()
+        .filter(|row| row["exam_id"] == exam && row["class_group_id"] == class);
     assert!(marks.filter(|row| row["published"] == Value::from(true)).count() > 25);
 }
 
@@ -180,18 +212,34 @@ fn every_value_is_one_that_the_registry_accepts() {
                     assert!(number.warnings.is_empty(), "{:?}", number.warnings);
                     let male = text(row, "gender").unwrap() == "RDXB:1";
                     assert_eq!(bare.as_bytes()[16] % 2 == 1, male);
-                    assert_eq!(row["birth_date"], Value::from(NaiveDate::parse_from_str(&bare[6..14], "%Y%m%d").unwrap()));
+                    assert_eq!(
+                        row["birth_date"],
+                        Value::from(NaiveDate::parse_from_str(&bare[6..14], "%Y%m%d").unwrap())
+                    );
                 }
             }
         }
         let status = text(row, "national_student_number").unwrap();
         assert_eq!(NationalStudentNumber::parse(&status).unwrap().expose(), status);
         for (column, refused) in [
-            ("name", text(row, "name").is_some_and(|bare| PersonName::parse(&bare).map(|value| value.expose() != bare).unwrap_or(true))),
+            (
+                "name",
+                text(row, "name").is_some_and(|bare| {
+                    PersonName::parse(&bare).map(|value| value.expose() != bare).unwrap_or(true)
+                }),
+            ),
             ("phone", text(row, "phone").is_some_and(|bare| Phone::parse(&bare).is_err())),
             ("email", text(row, "email").is_some_and(|bare| Email::parse(&bare).is_err())),
-            ("postal_code", text(row, "postal_code").is_some_and(|bare| PostalCode::parse(&bare).is_err())),
-            ("home_address", text(row, "home_address").is_some_and(|bare| Address::parse(&bare).is_err() || Address::mask_text(&bare) == "***")),
+            (
+                "postal_code",
+                text(row, "postal_code").is_some_and(|bare| PostalCode::parse(&bare).is_err()),
+            ),
+            (
+                "home_address",
+                text(row, "home_address").is_some_and(|bare| {
+                    Address::parse(&bare).is_err() || Address::mask_text(&bare) == "***"
+                }),
+            ),
         ] {
             assert!(!refused, "{column}");
         }
@@ -267,19 +315,26 @@ async fn load_and_reload(db: DatabaseConnection) {
     assert!(bulk.begin(1).await.is_err());
 
     let record = load::ensure(&bulk, &size, today(), Arc::new(Open)).await.unwrap();
-    let again = load::ensure(&bulk, &Size { seed: 1, ..size.clone() }, today(), Arc::new(Open)).await.unwrap();
+    let again = load::ensure(&bulk, &Size { seed: 1, ..size.clone() }, today(), Arc::new(Open))
+        .await
+        .unwrap();
     assert_eq!(record, again);
     assert!(bulk.begin(1).await.is_err());
     assert!(bulk.clean().await.is_err());
 
     let all = Collected::of(&size);
     for (table, rows) in &all.0 {
-        let statement = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) FROM {table}"));
-        let count: i64 = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        let statement = Statement::from_string(
+            db.get_database_backend(),
+            format!("SELECT COUNT(*) FROM {table}"),
+        );
+        let count: i64 =
+            db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
         assert_eq!(usize::try_from(count).unwrap(), rows.len(), "{table}");
     }
     // What was written reads back as the entities have it.
-    let model = <xueji_entity::student::Entity as sea_orm::EntityTrait>::find().one(&db).await.unwrap();
+    let model =
+        <xueji_entity::student::Entity as sea_orm::EntityTrait>::find().one(&db).await.unwrap();
     assert!(model.is_some());
     if db.get_database_backend() == DbBackend::Postgres {
         // Keys and indexes that the load set aside are back.
@@ -287,7 +342,10 @@ async fn load_and_reload(db: DatabaseConnection) {
         assert_eq!(shape_before, shape(&db).await);
     }
     if db.get_database_backend() == DbBackend::Sqlite {
-        let broken = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check")).await.unwrap();
+        let broken = db
+            .query_all_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check"))
+            .await
+            .unwrap();
         assert!(broken.is_empty(), "{} broken references", broken.len());
     }
 }
@@ -295,7 +353,8 @@ async fn load_and_reload(db: DatabaseConnection) {
 #[tokio::test]
 async fn the_demo_loads_into_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = ConnectOptions::new(format!("sqlite://{}/demo.sqlite?mode=rwc", folder.path().display()));
+    let mut options =
+        ConnectOptions::new(format!("sqlite://{}/demo.sqlite?mode=rwc", folder.path().display()));
     options.sqlx_logging(false).map_sqlx_sqlite_opts(|options| options.foreign_keys(true));
     let db = Database::connect(options).await.unwrap();
     load_and_reload(db.clone()).await;
@@ -305,16 +364,27 @@ async fn the_demo_loads_into_sqlite() {
 #[tokio::test]
 async fn any_day_of_the_year_will_do() {
     let folder = tempfile::tempdir().unwrap();
-    for (place, (year, month, day)) in [(2026, 9, 1), (2026, 9, 8), (2027, 1, 30), (2027, 5, 20), (2028, 2, 29), (2028, 8, 31)].into_iter().enumerate() {
-        let mut options = ConnectOptions::new(format!("sqlite://{}/{place}.sqlite?mode=rwc", folder.path().display()));
+    for (place, (year, month, day)) in
+        [(2026, 9, 1), (2026, 9, 8), (2027, 1, 30), (2027, 5, 20), (2028, 2, 29), (2028, 8, 31)]
+            .into_iter()
+            .enumerate()
+    {
+        let mut options = ConnectOptions::new(format!(
+            "sqlite://{}/{place}.sqlite?mode=rwc",
+            folder.path().display()
+        ));
         options.sqlx_logging(false).map_sqlx_sqlite_opts(|options| options.foreign_keys(true));
         let db = Database::connect(options).await.unwrap();
         Migrator::up(&db, None).await.unwrap();
         let size = Size { classes: 9, students: 8, ..Size::default() };
         let today = NaiveDate::from_ymd_opt(year, month, day).unwrap();
-        let record = load::ensure(&load::bulk(db.clone()), &size, today, Arc::new(Open)).await.unwrap();
+        let record =
+            load::ensure(&load::bulk(db.clone()), &size, today, Arc::new(Open)).await.unwrap();
         assert_eq!(record.personas.0.len(), persona::NAMES.len(), "{today}");
-        assert!(record.personas.get("homeroom teacher").unwrap().exam_id.is_some() || month == 9, "{today}");
+        assert!(
+            record.personas.get("homeroom teacher").unwrap().exam_id.is_some() || month == 9,
+            "{today}"
+        );
         db.close().await.unwrap();
     }
 }
@@ -325,7 +395,10 @@ async fn the_demo_loads_into_postgres() {
     let name = format!("xueji_demo_{}", Uuid::now_v7().simple());
     let admin = Database::connect(&server).await.unwrap();
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let (base, _) = server.rsplit_once('/').filter(|(base, _)| base.contains("//") && !base.ends_with('/')).unwrap_or((&server, ""));
+    let (base, _) = server
+        .rsplit_once('/')
+        .filter(|(base, _)| base.contains("//") && !base.ends_with('/'))
+        .unwrap_or((&server, ""));
     let mut options = ConnectOptions::new(format!("{base}/{name}"));
     options.sqlx_logging(false);
     let db = Database::connect(options).await.unwrap();

@@ -77,7 +77,12 @@ pub(super) struct Counts {
 }
 
 impl<'a> World<'a> {
-    pub(super) fn new(size: &Size, today: NaiveDate, seal: &'a dyn Sealer, sink: &'a mut dyn Sink) -> Result<Self> {
+    pub(super) fn new(
+        size: &Size,
+        today: NaiveDate,
+        seal: &'a dyn Sealer,
+        sink: &'a mut dyn Sink,
+    ) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(size.seed);
         let mut ids = Ids::default();
         let calendar = Calendar::new(today, || ids.next(&mut rng))?;

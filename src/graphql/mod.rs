@@ -3,8 +3,8 @@
 //! Nothing here reads a database or holds a bare value: rows come from the store with their
 //! sights, and leave through the [engine]. Start reading at [`query`].
 
-mod enums;
 pub mod engine;
+mod enums;
 pub mod error;
 pub mod query;
 pub mod scalar;

@@ -1,6 +1,8 @@
 //! The root: the nouns, the viewer, any node, and the code lists.
 
-use async_graphql::{Context, ID, MergedObject, Object, Result as GraphResult, ServerError, ServerResult};
+use async_graphql::{
+    Context, ID, MergedObject, Object, Result as GraphResult, ServerError, ServerResult,
+};
 use xueji_entity::value::{Language, code};
 
 use super::engine::output::AnyNode;

@@ -50,28 +50,14 @@ struct Range {
 
 /// Reads a list of ranges with qualities in thousandths; an item that is no range is passed over.
 fn ranges(headers: &HeaderMap, name: header::HeaderName) -> Vec<Range> {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .filter_map(range)
-        .take(64)
-        .collect()
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(range).take(64).collect()
 }
 
 fn range(item: &str) -> Option<Range> {
     let mut parts = item.split(';').map(str::trim);
-    let range = parts
-        .next()
-        .filter(|range| !range.is_empty())?
-        .to_ascii_lowercase();
-    let mut parsed = Range {
-        range,
-        charset: None,
-        quality: 1000,
-    };
+    let range = parts.next().filter(|range| !range.is_empty())?.to_ascii_lowercase();
+    let mut parsed = Range { range, charset: None, quality: 1000 };
     for part in parts {
         let Some((name, value)) = part.split_once('=') else {
             continue;
@@ -111,10 +97,7 @@ pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     // The quality of a media type is the one of its most specific range; the place breaks ties between media types.
     let best = |name: &str| {
         let usable = |range: &&Range| {
-            range
-                .charset
-                .as_deref()
-                .is_none_or(|set| matches!(set, "utf-8" | "utf8" | "*"))
+            range.charset.as_deref().is_none_or(|set| matches!(set, "utf-8" | "utf8" | "*"))
         };
         let find = |wanted: &str| {
             ranges
@@ -123,24 +106,13 @@ pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
                 .filter(|(_, range)| usable(range))
                 .find(|(_, range)| range.range == wanted)
         };
-        let found = find(name)
-            .or_else(|| find("application/*"))
-            .or_else(|| find("*/*"));
-        found
-            .map(|(place, range)| (range.quality, place))
-            .filter(|(quality, _)| *quality > 0)
+        let found = find(name).or_else(|| find("application/*")).or_else(|| find("*/*"));
+        found.map(|(place, range)| (range.quality, place)).filter(|(quality, _)| *quality > 0)
     };
-    match (
-        best("application/graphql-response+json"),
-        best("application/json"),
-    ) {
+    match (best("application/graphql-response+json"), best("application/json")) {
         (Some((new, new_place)), Some((old, old_place))) => {
             let new_wins = new > old || (new == old && new_place < old_place);
-            Some(if new_wins {
-                Media::GraphQl
-            } else {
-                Media::Json
-            })
+            Some(if new_wins { Media::GraphQl } else { Media::Json })
         }
         (Some(_), None) => Some(Media::GraphQl),
         (None, Some(_)) => Some(Media::Json),
@@ -174,24 +146,16 @@ pub(super) fn is_json_body(headers: &HeaderMap) -> bool {
         return false;
     };
     let mut parts = text.split(';').map(str::trim);
-    if !parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
-    {
+    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         return false;
     }
-    let utf8 = parts
-        .filter(|part| !part.is_empty())
-        .all(|part| match part.split_once('=') {
-            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-                matches!(
-                    value.trim().trim_matches('"').to_ascii_lowercase().as_str(),
-                    "utf-8" | "utf8"
-                )
-            }
-            Some(_) => true,
-            None => false,
-        });
+    let utf8 = parts.filter(|part| !part.is_empty()).all(|part| match part.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            matches!(value.trim().trim_matches('"').to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+        }
+        Some(_) => true,
+        None => false,
+    });
     utf8 && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
@@ -202,10 +166,7 @@ mod tests {
     use super::*;
 
     fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (name.clone(), value.parse().unwrap()))
-            .collect()
+        values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[rstest]
@@ -237,10 +198,7 @@ mod tests {
     #[case(&["fr, zh-Hans;q=0.2"], Language::Zh)]
     #[case(&["zh;q=0"], Language::En)]
     fn languages(#[case] accept: &[&str], #[case] expected: Language) {
-        assert_eq!(
-            language(&headers(header::ACCEPT_LANGUAGE, accept)),
-            expected
-        );
+        assert_eq!(language(&headers(header::ACCEPT_LANGUAGE, accept)), expected);
     }
 
     #[rstest]
@@ -254,9 +212,6 @@ mod tests {
     #[case(&["application/json", "text/plain"], false)]
     #[case(&[], false)]
     fn bodies(#[case] kinds: &[&str], #[case] expected: bool) {
-        assert_eq!(
-            is_json_body(&headers(header::CONTENT_TYPE, kinds)),
-            expected
-        );
+        assert_eq!(is_json_body(&headers(header::CONTENT_TYPE, kinds)), expected);
     }
 }

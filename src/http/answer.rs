@@ -53,11 +53,7 @@ pub(super) fn executed(
         | Value::Enum(_) => false,
     };
     let unavailable = nothing
-        && answer
-            .errors
-            .iter()
-            .filter_map(code_of)
-            .any(|code| code == Code::Unavailable.as_str());
+        && answer.errors.iter().filter_map(code_of).any(|code| code == Code::Unavailable.as_str());
     // A fault while executing has a path; errors without one and no data mean that nothing was executed.
     let never_executed = unavailable
         || (answer.data == Value::Null
@@ -92,9 +88,7 @@ pub(super) fn executed(
     };
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static(caller::challenge());
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, challenge);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let seconds = HeaderValue::from_static(super::RETRY_AFTER_SECONDS);
@@ -111,11 +105,7 @@ pub(super) fn refused(
     request_id: &RequestId,
 ) -> Response {
     let errors = [refusal.error(language, &request_id.text())];
-    let wire = Wire {
-        errors: &errors,
-        data: None,
-        extensions: &BTreeMap::new(),
-    };
+    let wire = Wire { errors: &errors, data: None, extensions: &BTreeMap::new() };
     let body = serde_json::to_vec(&wire).unwrap_or_default();
     let mut response = write(refusal.status(media == Media::Json), media, language, body);
     for (name, value) in refusal.headers() {
@@ -129,14 +119,9 @@ fn write(status: StatusCode, media: Media, language: Language, body: Vec<u8>) ->
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media.content_type());
-    headers.insert(
-        header::CONTENT_LANGUAGE,
-        HeaderValue::from_static(language.tag()),
-    );
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("accept, accept-language, authorization"),
-    );
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers
+        .insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization"));
     response
 }
 

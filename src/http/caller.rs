@@ -25,22 +25,16 @@ pub(super) async fn caller<B: Backend>(
         return Ok(None);
     };
     let claims = keys.verify(token).map_err(refused)?;
-    backend
-        .authenticate(claims)
-        .await
-        .map(Some)
-        .map_err(|failure| match failure {
-            AuthFailure::UnknownAccount => unauthenticated(
-                "the token's account is not known here",
-                "令牌对应的账户不存在",
-            ),
-            AuthFailure::Revoked => unauthenticated(
-                "the token was revoked; sign in again",
-                "令牌已被吊销，请重新登录",
-            ),
-            AuthFailure::Unavailable => unavailable(),
-            AuthFailure::Internal => internal(),
-        })
+    backend.authenticate(claims).await.map(Some).map_err(|failure| match failure {
+        AuthFailure::UnknownAccount => {
+            unauthenticated("the token's account is not known here", "令牌对应的账户不存在")
+        }
+        AuthFailure::Revoked => {
+            unauthenticated("the token was revoked; sign in again", "令牌已被吊销，请重新登录")
+        }
+        AuthFailure::Unavailable => unavailable(),
+        AuthFailure::Internal => internal(),
+    })
 }
 
 /// The token of the one `Authorization` header.
@@ -56,17 +50,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         ));
     }
     let text = value.to_str().map_err(|_detail| {
-        malformed(
-            "the Authorization header is no text",
-            "Authorization 请求头无效",
-        )
+        malformed("the Authorization header is no text", "Authorization 请求头无效")
     })?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(unauthenticated(
-            "only Bearer tokens are accepted",
-            "只接受 Bearer 令牌",
-        ));
+        return Err(unauthenticated("only Bearer tokens are accepted", "只接受 Bearer 令牌"));
     }
     let token = token.trim_matches(' ');
     if token.is_empty() {
@@ -82,16 +70,12 @@ fn refused(error: TokenError) -> Refusal {
     let (en, zh) = match error {
         TokenError::Malformed => ("the token is malformed", "令牌格式错误"),
         TokenError::TooLong => ("the token is too long", "令牌过长"),
-        TokenError::Expired => (
-            "the token has expired; sign in again",
-            "令牌已过期，请重新登录",
-        ),
+        TokenError::Expired => ("the token has expired; sign in again", "令牌已过期，请重新登录"),
         TokenError::NotYetValid => ("the token is not valid yet", "令牌尚未生效"),
         TokenError::WrongIssuer => ("the token is of another issuer", "令牌的签发者不受信任"),
-        TokenError::WrongAudience => (
-            "the token is for another audience",
-            "令牌不是签发给本系统的",
-        ),
+        TokenError::WrongAudience => {
+            ("the token is for another audience", "令牌不是签发给本系统的")
+        }
         // Which of the three it was helps only somebody who forges tokens.
         TokenError::UnknownKey | TokenError::WrongAlgorithm | TokenError::BadSignature => {
             ("the token's signature does not verify", "令牌签名无效")

@@ -34,14 +34,9 @@ pub(super) struct Documents(Cache<Arc<str>, Arc<ExecutableDocument>, ByText>);
 
 impl Documents {
     pub(super) fn new(limits: &Limits) -> Self {
-        let items = usize::try_from(limits.document_cache_bytes / 16_384)
-            .unwrap_or(usize::MAX)
-            .max(1);
-        Self(Cache::with_weighter(
-            items,
-            limits.document_cache_bytes,
-            ByText,
-        ))
+        let items =
+            usize::try_from(limits.document_cache_bytes / 16_384).unwrap_or(usize::MAX).max(1);
+        Self(Cache::with_weighter(items, limits.document_cache_bytes, ByText))
     }
 
     /// The parsed document, within all limits.

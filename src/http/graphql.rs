@@ -48,12 +48,9 @@ pub(super) async fn serve<B: Backend>(
     };
     let mut response = match done {
         Ok(answer) => answer::executed(answer, media.unwrap_or(Media::Json), language, &request_id),
-        Err(refusal) => answer::refused(
-            &refusal,
-            media.unwrap_or(Media::Json),
-            language,
-            &request_id,
-        ),
+        Err(refusal) => {
+            answer::refused(&refusal, media.unwrap_or(Media::Json), language, &request_id)
+        }
     };
     response.extensions_mut().insert(observed);
     Ok(response)
@@ -124,11 +121,7 @@ fn graphql_request(
     let mut request = async_graphql::Request::new(params.query).variables(params.variables);
     request.operation_name = params.operation_name;
     request.set_parsed_query(document.clone());
-    if introspection {
-        request
-    } else {
-        request.disable_introspection()
-    }
+    if introspection { request } else { request.disable_introspection() }
 }
 
 /// Reads the body within its size and time.
@@ -153,11 +146,8 @@ async fn read_body<B: Backend>(
     if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > max)) {
         return Err(too_large(max));
     }
-    let collected = tokio::time::timeout(
-        app.options.limits.body_time,
-        Limited::new(body, max).collect(),
-    )
-    .await;
+    let collected =
+        tokio::time::timeout(app.options.limits.body_time, Limited::new(body, max).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max)),
@@ -232,15 +222,13 @@ fn select<'a>(
             }
         }
     };
-    found
-        .map(|(name, operation)| (&operation.node, name))
-        .ok_or_else(|| {
-            Refusal::request(
-                Code::ValidationFailed,
-                "the document has no operation of the name in operationName",
-                "查询文档中没有 operationName 指定的操作",
-            )
-        })
+    found.map(|(name, operation)| (&operation.node, name)).ok_or_else(|| {
+        Refusal::request(
+            Code::ValidationFailed,
+            "the document has no operation of the name in operationName",
+            "查询文档中没有 operationName 指定的操作",
+        )
+    })
 }
 
 /// Refuses nulls where a variable's type has none. The library notices them only where the variable is used, and then
@@ -248,11 +236,7 @@ fn select<'a>(
 fn nulls(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
     for definition in &operation.variable_definitions {
         let (name, kind) = (&definition.node.name.node, &definition.node.var_type.node);
-        let default = definition
-            .node
-            .default_value
-            .as_ref()
-            .map(|default| &default.node);
+        let default = definition.node.default_value.as_ref().map(|default| &default.node);
         let fits = match variables.get(name).or(default) {
             Some(value) => no_null_out_of_place(value, kind),
             None => kind.nullable,

@@ -44,10 +44,7 @@ fn nesting(text: &[u8], max: u32) -> Result<(), Pos> {
     while let Some(byte) = text.get(at) {
         let rest = text.get(at..).unwrap_or_default();
         at += match byte {
-            b'#' => rest
-                .iter()
-                .position(|b| matches!(b, b'\n' | b'\r'))
-                .unwrap_or(rest.len()),
+            b'#' => rest.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(rest.len()),
             b'"' if rest.starts_with(br#"""""#) => block_string(rest),
             b'"' => string(rest),
             b'(' | b'[' | b'{' => {
@@ -98,10 +95,7 @@ fn string(rest: &[u8]) -> usize {
 
 fn position(text: &[u8], at: usize) -> Pos {
     let before = text.get(..at).unwrap_or_default();
-    let line_start = before
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |end| end + 1);
+    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     Pos {
         line: before.iter().filter(|b| **b == b'\n').count() + 1,
         column: before.len() - line_start + 1,
@@ -134,11 +128,7 @@ impl Cost {
 ///
 /// Fragments that no operation uses are counted as well, because validation visits them all the same.
 pub fn document(document: &ExecutableDocument, limits: &Limits) -> Result<Cost, Refusal> {
-    let mut walk = Walk {
-        document,
-        known: HashMap::new(),
-        chain: 0,
-    };
+    let mut walk = Walk { document, known: HashMap::new(), chain: 0 };
     let mut total = Cost::default();
     for (_, operation) in document.operations.iter() {
         if let Some(directive) = operation.node.directives.first() {
@@ -203,21 +193,14 @@ impl<'a> Walk<'a> {
                 Selection::Field(field) => {
                     check_typename(field)?;
                     let aliases = u32::from(field.node.alias.is_some());
-                    cost.add(Cost {
-                        fields: 1,
-                        aliases,
-                        ..Cost::default()
-                    });
+                    cost.add(Cost { fields: 1, aliases, ..Cost::default() });
                     cost.add(self.selections(&field.node.selection_set.node)?);
                 }
                 Selection::InlineFragment(fragment) => {
                     cost.add(self.selections(&fragment.node.selection_set.node)?)
                 }
                 Selection::FragmentSpread(spread) => {
-                    cost.add(Cost {
-                        spreads: 1,
-                        ..Cost::default()
-                    });
+                    cost.add(Cost { spreads: 1, ..Cost::default() });
                     cost.add(self.fragment(&spread.node.fragment_name.node)?);
                 }
             }
@@ -280,11 +263,7 @@ fn check_directives(directives: &[Positioned<Directive>]) -> Result<(), Refusal>
             )
             .at(directive.pos));
         }
-        if directives
-            .iter()
-            .take(index)
-            .any(|earlier| earlier.node.name.node == *name)
-        {
+        if directives.iter().take(index).any(|earlier| earlier.node.name.node == *name) {
             return Err(Refusal::request(
                 Code::ValidationFailed,
                 format!("@{name} may stand only once in a place"),

@@ -24,11 +24,7 @@ fn deep_lists_and_objects_never_reach_the_parser(
     #[values(65, 300, 600, 1000, 2000, 3000, 5000)] depth: usize,
     #[values(("[", "]"), ("{a:", "}"), ("{", "}"), ("(", ")"))] pair: (&str, &str),
 ) {
-    let nested = format!(
-        "{{ f(a: {}1{}) }}",
-        pair.0.repeat(depth),
-        pair.1.repeat(depth)
-    );
+    let nested = format!("{{ f(a: {}1{}) }}", pair.0.repeat(depth), pair.1.repeat(depth));
     assert_eq!(code(text(&nested, &limits())), Code::LimitExceeded);
     let open = format!("{{ f(a: {}", pair.0.repeat(depth));
     assert_eq!(code(text(&open, &limits())), Code::LimitExceeded);
@@ -72,21 +68,12 @@ fn nesting_is_counted_outside_strings_and_comments(#[case] query: &str, #[case] 
 #[test]
 fn the_refusal_says_where() {
     let refusal = text(&format!("{{ f\n(a: {}", "[".repeat(70)), &limits()).unwrap_err();
-    assert_eq!(
-        refusal.location(),
-        Some(Pos {
-            line: 2,
-            column: 67
-        })
-    );
+    assert_eq!(refusal.location(), Some(Pos { line: 2, column: 67 }));
 }
 
 #[test]
 fn long_documents_are_refused() {
-    assert_eq!(
-        code(text(&"a".repeat(64 * 1024 + 1), &limits())),
-        Code::LimitExceeded
-    );
+    assert_eq!(code(text(&"a".repeat(64 * 1024 + 1), &limits())), Code::LimitExceeded);
     text(&"a".repeat(64 * 1024), &limits()).unwrap();
 }
 
@@ -95,12 +82,7 @@ fn doubling_fragments_are_counted_not_expanded() {
     for levels in [10, 18, 25, 31] {
         let mut query = "{ ...f0 }".to_owned();
         for level in 0..levels {
-            write!(
-                query,
-                " fragment f{level} on Q {{ ...f{0} ...f{0} }}",
-                level + 1
-            )
-            .unwrap();
+            write!(query, " fragment f{level} on Q {{ ...f{0} ...f{0} }}", level + 1).unwrap();
         }
         write!(query, " fragment f{levels} on Q {{ a }}").unwrap();
         let begun = Instant::now();
@@ -119,42 +101,27 @@ fn long_chains_and_circles_of_fragments_are_refused() {
     }
     assert_eq!(code(count(&query)), Code::LimitExceeded);
     assert_eq!(
-        code(count(
-            "{ ...a } fragment a on Q { ...b } fragment b on Q { ...a }"
-        )),
+        code(count("{ ...a } fragment a on Q { ...b } fragment b on Q { ...a }")),
         Code::ValidationFailed
     );
-    assert_eq!(
-        code(count("{ x } fragment a on Q { ...a }")),
-        Code::ValidationFailed
-    );
+    assert_eq!(code(count("{ x } fragment a on Q { ...a }")), Code::ValidationFailed);
 }
 
 #[test]
 fn a_hundred_thousand_aliases_are_refused() {
-    let generous = Limits {
-        query_bytes: 1 << 22,
-        fields: u32::MAX,
-        ..limits()
-    };
+    let generous = Limits { query_bytes: 1 << 22, fields: u32::MAX, ..limits() };
     let mut query = "{".to_owned();
     for number in 0..100_000 {
         write!(query, " a{number}: f").unwrap();
     }
     query.push('}');
     assert_eq!(code(text(&query, &limits())), Code::LimitExceeded);
-    assert_eq!(
-        code(document(&parse_query(&query).unwrap(), &generous)),
-        Code::LimitExceeded
-    );
+    assert_eq!(code(document(&parse_query(&query).unwrap(), &generous)), Code::LimitExceeded);
 }
 
 #[test]
 fn many_fields_and_directives_are_refused() {
-    assert_eq!(
-        code(count(&format!("{{ {} }}", "f ".repeat(5001)))),
-        Code::LimitExceeded
-    );
+    assert_eq!(code(count(&format!("{{ {} }}", "f ".repeat(5001)))), Code::LimitExceeded);
     assert_eq!(
         code(count(&format!("{{ {} }}", "f@skip(if:true) ".repeat(201)))),
         Code::LimitExceeded
@@ -166,15 +133,7 @@ fn costs_are_added_over_fragments() {
     let cost =
         count("{ a { ...f } b: a { ...f } } fragment f on T { c ... on T { d @skip(if: true) } }")
             .unwrap();
-    assert_eq!(
-        cost,
-        Cost {
-            spreads: 2,
-            fields: 6,
-            aliases: 1,
-            directives: 2
-        }
-    );
+    assert_eq!(cost, Cost { spreads: 2, fields: 6, aliases: 1, directives: 2 });
     assert_eq!(count("{ ...missing }").unwrap().spreads, 1);
 }
 

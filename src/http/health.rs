@@ -25,9 +25,8 @@ pub(super) const PREFIX: &str = "xueji";
 const READY_TIME: Duration = Duration::from_secs(5);
 
 /// Upper ends of the duration buckets, in seconds.
-const BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
-];
+const BUCKETS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// The process's one recorder, whichever router asks first.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -70,28 +69,15 @@ pub(super) async fn healthz() -> &'static str {
 /// The parts that the application needs are there.
 pub(super) async fn readyz<B: Backend>(State(app): State<Arc<App<B>>>) -> Response {
     let Ok(readiness) = tokio::time::timeout(READY_TIME, app.backend.ready()).await else {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({"ready": false, "parts": {}})),
-        )
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "parts": {}})))
             .into_response();
     };
-    let status = if readiness.is_ready() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status =
+        if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let state = |there: &bool| Value::from(if *there { "ok" } else { "unavailable" });
-    let parts: Map<_, _> = readiness
-        .parts
-        .iter()
-        .map(|(name, there)| ((*name).to_owned(), state(there)))
-        .collect();
-    (
-        status,
-        Json(json!({"ready": readiness.is_ready(), "parts": parts})),
-    )
-        .into_response()
+    let parts: Map<_, _> =
+        readiness.parts.iter().map(|(name, there)| ((*name).to_owned(), state(there))).collect();
+    (status, Json(json!({"ready": readiness.is_ready(), "parts": parts}))).into_response()
 }
 
 /// The metrics in the text format of Prometheus.

@@ -15,19 +15,16 @@ pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), String> {
     for directive in quiet {
         let target = directive.split('=').next().unwrap_or(directive);
         if !filter.contains(target) {
-            parsed = parsed.add_directive(
-                directive
-                    .parse()
-                    .map_err(|error| format!("{directive}: {error}"))?,
-            );
+            parsed = parsed
+                .add_directive(directive.parse().map_err(|error| format!("{directive}: {error}"))?);
         }
     }
     let registry = tracing_subscriber::registry().with(parsed);
     let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_current_span(false))
-            .try_init(),
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()
+        }
         LogFormat::Text => registry.with(lines).try_init(),
     };
     started.map_err(|error| format!("Logging cannot be started: {error}."))

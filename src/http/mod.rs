@@ -72,12 +72,7 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     metrics_handle();
     let documents = documents::Documents::new(&options.limits);
     let (graphiql, demo) = (options.graphiql, options.personas.is_some());
-    let app = Arc::new(App {
-        backend,
-        keys,
-        options,
-        documents,
-    });
+    let app = Arc::new(App { backend, keys, options, documents });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
         .route("/healthz", get(health::healthz))
@@ -92,10 +87,7 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     if graphiql && demo {
         routes = routes.route("/graphiql/personas.json", get(page::personas::<B>));
     }
-    routes
-        .fallback(nothing_here)
-        .layer(middleware::from_fn(observe::observe))
-        .with_state(app)
+    routes.fallback(nothing_here).layer(middleware::from_fn(observe::observe)).with_state(app)
 }
 
 /// The answer to every other path.
@@ -107,10 +99,5 @@ async fn nothing_here(request: Request) -> Response {
         "此地址不提供服务，接口位于 /graphql",
     );
     let language = accept::language(request.headers());
-    answer::refused(
-        &refusal,
-        Media::Json,
-        language,
-        &observe::RequestId::of(&request),
-    )
+    answer::refused(&refusal, Media::Json, language, &observe::RequestId::of(&request))
 }

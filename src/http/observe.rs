@@ -45,13 +45,7 @@ impl RequestId {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
-        match (
-            given
-                .next()
-                .and_then(|value| value.to_str().ok())
-                .filter(sane),
-            given.next(),
-        ) {
+        match (given.next().and_then(|value| value.to_str().ok()).filter(sane), given.next()) {
             (Some(text), None) => Self(Arc::from(text)),
             _ => Self(Arc::from(Uuid::now_v7().to_string())),
         }
@@ -104,20 +98,14 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let id = RequestId::choose(request.headers());
     let language = accept::language(request.headers());
     let media = accept::media(request.headers()).unwrap_or(Media::Json);
-    let (method, route) = (
-        method_label(request.method()),
-        route_label(request.uri().path()),
-    );
+    let (method, route) = (method_label(request.method()), route_label(request.uri().path()));
     request.extensions_mut().insert(id.clone());
     let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         // The panic hook has logged where; what it said may hold a value and stays out of the answer.
         Err(_panic) => answer::refused(&caller::internal(), media, language, &id),
     };
-    let observed = response
-        .extensions_mut()
-        .remove::<Observed>()
-        .unwrap_or_default();
+    let observed = response.extensions_mut().remove::<Observed>().unwrap_or_default();
     finish(&mut response, &id);
     let (status, elapsed) = (response.status(), begun.elapsed());
     let operation_type = observed.operation_label();
@@ -155,27 +143,16 @@ fn finish(response: &mut Response, id: &RequestId) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
 

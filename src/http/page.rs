@@ -64,12 +64,7 @@ static ASSETS: [Asset; 9] = [
         body: include_bytes!("graphiql/app.js"),
         gzip: false,
     },
-    Asset {
-        name: "app.css",
-        kind: CSS,
-        body: include_bytes!("graphiql/app.css"),
-        gzip: false,
-    },
+    Asset { name: "app.css", kind: CSS, body: include_bytes!("graphiql/app.css"), gzip: false },
     Asset {
         name: "LICENSE.graphiql",
         kind: TEXT,
@@ -82,22 +77,14 @@ static ASSETS: [Asset; 9] = [
         body: include_bytes!("graphiql/LICENSE.react"),
         gzip: false,
     },
-    Asset {
-        name: "NOTICE",
-        kind: TEXT,
-        body: include_bytes!("graphiql/NOTICE"),
-        gzip: false,
-    },
+    Asset { name: "NOTICE", kind: TEXT, body: include_bytes!("graphiql/NOTICE"), gzip: false },
 ];
 
 /// The page itself.
 pub(super) async fn page() -> Response {
     let mut response = Html(include_str!("graphiql/index.html")).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(PAGE_POLICY),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
@@ -107,21 +94,15 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let caching = if asset.gzip {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let caching = if asset.gzip { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = asset.body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if asset.gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.insert(
-            HeaderName::from_static("vary"),
-            HeaderValue::from_static("accept-encoding"),
-        );
+        headers
+            .insert(HeaderName::from_static("vary"), HeaderValue::from_static("accept-encoding"));
     }
     response
 }

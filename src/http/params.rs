@@ -83,10 +83,7 @@ fn from_map(mut map: Map<String, Value>) -> Result<Params, Refusal> {
             return Err(bad("the parameter query is missing", "缺少参数 query"));
         }
         Some(_) => {
-            return Err(bad(
-                "the parameter query must be a string",
-                "参数 query 必须是字符串",
-            ));
+            return Err(bad("the parameter query must be a string", "参数 query 必须是字符串"));
         }
     };
     let operation_name = match map.remove("operationName") {
@@ -118,9 +115,5 @@ fn from_map(mut map: Map<String, Value>) -> Result<Params, Refusal> {
             ));
         }
     }
-    Ok(Params {
-        query,
-        operation_name,
-        variables,
-    })
+    Ok(Params { query, operation_name, variables })
 }

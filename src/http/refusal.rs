@@ -93,19 +93,13 @@ impl Refusal {
         en: impl Into<Cow<'static, str>>,
         zh: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            stage: Stage::Request,
-            ..Self::transport(StatusCode::BAD_REQUEST, code, en, zh)
-        }
+        Self { stage: Stage::Request, ..Self::transport(StatusCode::BAD_REQUEST, code, en, zh) }
     }
 
     /// Adds the place in the document.
     #[must_use]
     pub fn at(self, location: Pos) -> Self {
-        Self {
-            location: Some(location),
-            ..self
-        }
+        Self { location: Some(location), ..self }
     }
 
     /// Adds a header to the answer.
@@ -152,9 +146,7 @@ impl Refusal {
 
 /// Sets code and request id of an error, keeping a code that is there.
 pub(super) fn mark(error: &mut ServerError, code: Code, request_id: &str) {
-    let extensions = error
-        .extensions
-        .get_or_insert_with(ErrorExtensionValues::default);
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     if extensions.get("code").is_none() {
         extensions.set("code", code.as_str());
     }

@@ -100,10 +100,7 @@ pub async fn serve(
     }
     drop(listener);
     tracing::info!(running = graceful.count(), "stopping");
-    if time::timeout(limits.shutdown_time, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if time::timeout(limits.shutdown_time, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
 }
@@ -112,11 +109,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     free: &Arc<Semaphore>,
-) -> (
-    TcpStream,
-    SocketAddr,
-    Option<tokio::sync::OwnedSemaphorePermit>,
-) {
+) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
     // The semaphore is never closed, so a permit always comes.
     let permit = Arc::clone(free).acquire_owned().await.ok();
     loop {

@@ -23,11 +23,7 @@ pub(super) struct Stalled {
 
 impl Stalled {
     pub(super) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self {
-            stream,
-            limit,
-            waiting: None,
-        }
+        Self { stream, limit, waiting: None }
     }
 
     /// Passes progress on and forgets the wait; without progress the wait begins or goes on.

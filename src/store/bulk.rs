@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait, Value,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnection, Postgres};
@@ -72,7 +72,10 @@ impl Bulk {
         if self.deployment(&format!("{}.started", self.name)).await?.is_some() {
             return Ok(State::Interrupted);
         }
-        let organisations = self.db.query_one_raw(self.statement("SELECT id FROM organisation LIMIT 1", [])).await?;
+        let organisations = self
+            .db
+            .query_one_raw(self.statement("SELECT id FROM organisation LIMIT 1", []))
+            .await?;
         Ok(if organisations.is_some() { State::Occupied } else { State::Empty })
     }
 
@@ -108,7 +111,9 @@ impl Bulk {
             other @ (DbBackend::MySql | _) => bail!("no bulk load on {other:?}"),
         }
         let key = format!("{}.started", self.name);
-        self.db.execute_raw(self.statement("DELETE FROM deployment WHERE \"key\" = $1", [key.into()])).await?;
+        self.db
+            .execute_raw(self.statement("DELETE FROM deployment WHERE \"key\" = $1", [key.into()]))
+            .await?;
         Ok(())
     }
 
@@ -117,8 +122,12 @@ impl Bulk {
         match self.state().await? {
             State::Empty => {}
             State::Complete(_) => bail!("the {} set is already there", self.name),
-            State::Interrupted => bail!("an earlier load of the {} set was interrupted: clean it first", self.name),
-            State::Occupied => bail!("the registry holds other rows: the {} set needs an empty one", self.name),
+            State::Interrupted => {
+                bail!("an earlier load of the {} set was interrupted: clean it first", self.name)
+            }
+            State::Occupied => {
+                bail!("the registry holds other rows: the {} set needs an empty one", self.name)
+            }
         }
         let started = format!("{}.started", self.name);
         self.db
@@ -129,14 +138,20 @@ impl Bulk {
             .await?;
         let writer = match self.db.get_database_backend() {
             DbBackend::Postgres => {
-                let mut tx = self.db.get_postgres_connection_pool().begin().await.map_err(without_values)?;
+                let mut tx =
+                    self.db.get_postgres_connection_pool().begin().await.map_err(without_values)?;
                 let restore = set_aside(&mut tx, &self.tables).await?;
                 Writer::Postgres { tx: Box::new(tx), restore }
             }
             DbBackend::Sqlite => Writer::Sqlite { tx: Some(self.immediate().await?), pending: 0 },
             other @ (DbBackend::MySql | _) => bail!("no bulk load on {other:?}"),
         };
-        Ok(Load { bulk: self.clone(), writer, statements: HashMap::new(), progress: Progress::new(expected) })
+        Ok(Load {
+            bulk: self.clone(),
+            writer,
+            statements: HashMap::new(),
+            progress: Progress::new(expected),
+        })
     }
 
     async fn immediate(&self) -> Result<DatabaseTransaction> {
@@ -148,7 +163,8 @@ impl Bulk {
     }
 
     async fn deployment(&self, key: &str) -> Result<Option<String>> {
-        let statement = self.statement("SELECT value FROM deployment WHERE \"key\" = $1", [key.into()]);
+        let statement =
+            self.statement("SELECT value FROM deployment WHERE \"key\" = $1", [key.into()]);
         match self.db.query_one_raw(statement).await? {
             Some(row) => Ok(Some(row.try_get_by_index(0)?)),
             None => Ok(None),
@@ -185,12 +201,19 @@ impl Load {
     /// Writes the rows of a batch.
     pub async fn write(&mut self, batch: Batch) -> Result<()> {
         if let Some(row) = batch.rows.iter().find(|row| row.len() != batch.columns.len()) {
-            bail!("a row of {} has {} values for {} columns", batch.table, row.len(), batch.columns.len());
+            bail!(
+                "a row of {} has {} values for {} columns",
+                batch.table,
+                row.len(),
+                batch.columns.len()
+            );
         }
         let rows = u64::try_from(batch.rows.len())?;
         let table = batch.table;
         match &mut self.writer {
-            Writer::Postgres { tx, .. } => copy(tx, &batch).await.with_context(|| format!("rows of {table}"))?,
+            Writer::Postgres { tx, .. } => {
+                copy(tx, &batch).await.with_context(|| format!("rows of {table}"))?
+            }
             Writer::Sqlite { tx, pending } => {
                 if *pending >= SQLITE_GROUP {
                     if let Some(full) = tx.take() {
@@ -203,7 +226,9 @@ impl Load {
                     None => self.bulk.immediate().await?,
                 };
                 let open = tx.insert(open);
-                insert(open, &mut self.statements, batch).await.with_context(|| format!("rows of {table}"))?;
+                insert(open, &mut self.statements, batch)
+                    .await
+                    .with_context(|| format!("rows of {table}"))?;
                 *pending += rows;
             }
         }
@@ -219,16 +244,27 @@ impl Load {
             Writer::Postgres { mut tx, restore } => {
                 self.progress.say("building indexes and checking references");
                 for statement in restore {
-                    sqlx::query(AssertSqlSafe(statement)).execute(&mut **tx).await.map_err(without_values)?;
+                    sqlx::query(AssertSqlSafe(statement))
+                        .execute(&mut **tx)
+                        .await
+                        .map_err(without_values)?;
                 }
-                sqlx::query(sql).bind(key).bind(value).execute(&mut **tx).await.map_err(without_values)?;
+                sqlx::query(sql)
+                    .bind(key)
+                    .bind(value)
+                    .execute(&mut **tx)
+                    .await
+                    .map_err(without_values)?;
                 tx.commit().await.map_err(without_values)?;
             }
             Writer::Sqlite { tx, .. } => {
                 if let Some(tx) = tx {
                     tx.commit().await?;
                 }
-                self.bulk.db.execute_raw(self.bulk.statement(sql, [key.into(), value.into()])).await?;
+                self.bulk
+                    .db
+                    .execute_raw(self.bulk.statement(sql, [key.into(), value.into()]))
+                    .await?;
             }
         }
         self.bulk.db.execute_unprepared("ANALYZE").await?;
@@ -247,10 +283,16 @@ async fn set_aside(connection: &mut PgConnection, tables: &[&'static str]) -> Re
     const KEYS: &str = "SELECT t.relname::text, c.conname::text, pg_get_constraintdef(c.oid) FROM pg_constraint c \
         JOIN pg_class t ON t.oid = c.conrelid WHERE c.contype = 'f' AND c.connamespace = current_schema()::text::regnamespace \
         AND t.relname::text = ANY($1) ORDER BY 1, 2";
-    let keys: Vec<(String, String, String)> =
-        sqlx::query_as(KEYS).bind(tables).fetch_all(&mut *connection).await.map_err(without_values)?;
-    let indexes: Vec<(String, String)> =
-        sqlx::query_as(INDEXES).bind(tables).fetch_all(&mut *connection).await.map_err(without_values)?;
+    let keys: Vec<(String, String, String)> = sqlx::query_as(KEYS)
+        .bind(tables)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(without_values)?;
+    let indexes: Vec<(String, String)> = sqlx::query_as(INDEXES)
+        .bind(tables)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(without_values)?;
     let mut drops = vec!["SET LOCAL maintenance_work_mem = '256MB'".to_owned()];
     let mut restore: Vec<String> = Vec::new();
     for (name, definition) in indexes {
@@ -264,7 +306,10 @@ async fn set_aside(connection: &mut PgConnection, tables: &[&'static str]) -> Re
         restore.push(format!("ALTER TABLE {table} ADD CONSTRAINT {} {definition}", quoted(&name)));
     }
     for statement in drops {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.map_err(without_values)?;
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await
+            .map_err(without_values)?;
     }
     Ok(restore)
 }
@@ -290,9 +335,13 @@ async fn copy(connection: &mut PgConnection, batch: &Batch) -> Result<()> {
 }
 
 /// One line of COPY's text format: tab between values, `\N` for null, backslash before what has a meaning.
-#[expect(clippy::wildcard_enum_match_arm, reason = "a row that holds a kind of value not listed is refused, whatever it is")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a row that holds a kind of value not listed is refused, whatever it is"
+)]
 fn copy_line(text: &mut String, row: &[Value]) -> Result<()> {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    const HEX: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     for (place, value) in row.iter().enumerate() {
         if place > 0 {
             text.push('\t');
@@ -316,11 +365,15 @@ fn copy_line(text: &mut String, row: &[Value]) -> Result<()> {
                     text.push(HEX[usize::from(byte & 15)]);
                 }
             }
-            Value::Uuid(Some(id)) => text.push_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())),
+            Value::Uuid(Some(id)) => {
+                text.push_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
+            }
             Value::BigInt(Some(number)) => write!(text, "{number}")?,
             Value::Bool(Some(flag)) => text.push(if *flag { 't' } else { 'f' }),
             Value::ChronoDate(Some(day)) => write!(text, "{day}")?,
-            Value::ChronoDateTimeUtc(Some(at)) => write!(text, "{}", at.format("%Y-%m-%dT%H:%M:%S%.6fZ"))?,
+            Value::ChronoDateTimeUtc(Some(at)) => {
+                write!(text, "{}", at.format("%Y-%m-%dT%H:%M:%S%.6fZ"))?
+            }
             null if is_null(null) => text.push_str("\\N"),
             _ => bail!("a bulk row holds a kind of value that no table has"),
         }
@@ -394,6 +447,9 @@ mod tests {
 
     #[test]
     fn insert_has_one_place_for_each_value() {
-        assert_eq!(insert_sql("t", &["a", "b"], 2), "INSERT INTO \"t\" (\"a\", \"b\") VALUES (?, ?), (?, ?)");
+        assert_eq!(
+            insert_sql("t", &["a", "b"], 2),
+            "INSERT INTO \"t\" (\"a\", \"b\") VALUES (?, ?), (?, ?)"
+        );
     }
 }

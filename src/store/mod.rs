@@ -9,8 +9,8 @@ pub mod connect;
 pub mod grants;
 mod progress;
 pub mod read;
-pub mod tally;
 mod sql;
+pub mod tally;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

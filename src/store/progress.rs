@@ -20,8 +20,10 @@ impl Progress {
     /// A load of about `expected` rows begins.
     pub(super) fn new(expected: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} rows  {per_sec}  {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(
+                "{bar:40} {human_pos}/{human_len} rows  {per_sec}  {eta} left",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(expected).with_style(style)
         });
         let now = Instant::now();
@@ -43,7 +45,12 @@ impl Progress {
 
     fn line(&self) -> String {
         let seconds = self.started.elapsed().as_secs().max(1);
-        format!("{} of about {} rows, {} rows a second", self.done, self.expected.max(self.done), self.done / seconds)
+        format!(
+            "{} of about {} rows, {} rows a second",
+            self.done,
+            self.expected.max(self.done),
+            self.done / seconds
+        )
     }
 
     /// Tells what is being done instead of rows.

@@ -117,9 +117,7 @@ impl Weighter<[u8; 32], Arc<Claims>> for ByBytes {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeySet")
-            .field("kids", &self.keys.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("KeySet").field("kids", &self.keys.keys()).finish_non_exhaustive()
     }
 }
 
@@ -138,27 +136,16 @@ impl KeySet {
         }
         let mut keys = HashMap::new();
         for spec in &settings.keys {
-            let key = Key::new(spec, settings).map_err(|why| KeyError::Unusable {
-                kid: spec.kid.clone(),
-                why,
-            })?;
+            let key = Key::new(spec, settings)
+                .map_err(|why| KeyError::Unusable { kid: spec.kid.clone(), why })?;
             if keys.insert(spec.kid.clone(), key).is_some() {
                 let why = "another key has the same kid".to_owned();
-                return Err(KeyError::Unusable {
-                    kid: spec.kid.clone(),
-                    why,
-                });
+                return Err(KeyError::Unusable { kid: spec.kid.clone(), why });
             }
         }
-        let items = usize::try_from(cache_bytes / 512)
-            .unwrap_or(usize::MAX)
-            .max(1);
+        let items = usize::try_from(cache_bytes / 512).unwrap_or(usize::MAX).max(1);
         let verified = Cache::with_weighter(items, cache_bytes, ByBytes);
-        Ok(Self {
-            keys,
-            verified,
-            leeway_seconds: settings.leeway.as_secs(),
-        })
+        Ok(Self { keys, verified, leeway_seconds: settings.leeway.as_secs() })
     }
 
     /// Verifies a token. Revocation and accounts are checked by whoever receives the claims, each time.
@@ -190,10 +177,7 @@ impl KeySet {
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
-        let key = header
-            .kid
-            .and_then(|kid| self.keys.get(&kid))
-            .ok_or(TokenError::UnknownKey)?;
+        let key = header.kid.and_then(|kid| self.keys.get(&kid)).ok_or(TokenError::UnknownKey)?;
         let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation)
             .map_err(|error| refusal(error.kind()))?;
         let claims = data.claims;
@@ -240,10 +224,7 @@ impl Key {
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let key = Self {
-            decoding,
-            validation,
-        };
+        let key = Self { decoding, validation };
         key.probe(algorithm)?;
         Ok(key)
     }
@@ -274,7 +255,7 @@ fn decoding_key(algorithm: Algorithm, text: &[u8]) -> Result<DecodingKey, String
         // A public key as a shared secret would let everyone who knows it sign tokens.
         if pem {
             return Err(
-                "an HS256 secret is no PEM file; use random text of at least 32 bytes".to_owned(),
+                "an HS256 secret is no PEM file; use random text of at least 32 bytes".to_owned()
             );
         }
         if text.len() < 32 {

@@ -35,10 +35,7 @@ struct Signed<'a> {
 impl Signer {
     /// Opens the key file, or makes a new key pair where there is none.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
-        let fail = |why: String| KeyError::File {
-            path: path.display().to_string(),
-            why,
-        };
+        let fail = |why: String| KeyError::File { path: path.display().to_string(), why };
         match fs::read_to_string(path) {
             Ok(text) => {
                 owner_only(path).map_err(fail)?;
@@ -51,9 +48,8 @@ impl Signer {
                 let mut seed = [0u8; 32];
                 rand::rng().fill(&mut seed);
                 let key = SigningKey::from_bytes(&seed);
-                let text = key
-                    .to_pkcs8_pem(LineEnding::LF)
-                    .map_err(|error| fail(error.to_string()))?;
+                let text =
+                    key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fail(error.to_string()))?;
                 create(path, text.as_bytes()).map_err(|error| fail(error.kind().to_string()))?;
                 Self::from_key(&key).map_err(fail)
             }
@@ -64,20 +60,11 @@ impl Signer {
     fn from_key(key: &SigningKey) -> Result<Self, String> {
         let public = key.verifying_key();
         let digest = Sha256::digest(public.as_bytes());
-        let kid = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let kid = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let private = key.to_pkcs8_der().map_err(|error| error.to_string())?;
-        let public_pem = public
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            kid,
-            encoding: EncodingKey::from_ed_der(private.as_bytes()),
-            public_pem,
-        })
+        let public_pem =
+            public.to_public_key_pem(LineEnding::LF).map_err(|error| error.to_string())?;
+        Ok(Self { kid, encoding: EncodingKey::from_ed_der(private.as_bytes()), public_pem })
     }
 
     /// The key's name, derived from the public key.
@@ -104,15 +91,9 @@ impl Signer {
     pub fn sign(&self, claims: &Claims, audience: &str) -> Result<String, KeyError> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
-        let signed = Signed {
-            claims,
-            aud: audience,
-            nbf: claims.iat,
-        };
-        jsonwebtoken::encode(&header, &signed, &self.encoding).map_err(|error| KeyError::Unusable {
-            kid: self.kid.clone(),
-            why: error.to_string(),
-        })
+        let signed = Signed { claims, aud: audience, nbf: claims.iat };
+        jsonwebtoken::encode(&header, &signed, &self.encoding)
+            .map_err(|error| KeyError::Unusable { kid: self.kid.clone(), why: error.to_string() })
     }
 }
 
@@ -137,10 +118,8 @@ fn owner_only(path: &Path) -> Result<(), String> {
         let metadata = fs::metadata(path).map_err(|error| error.kind().to_string())?;
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
         if mode & 0o077 != 0 {
-            return Err(
-                "others may read it; set its mode to 0600, or remove it to get a new one"
-                    .to_owned(),
-            );
+            return Err("others may read it; set its mode to 0600, or remove it to get a new one"
+                .to_owned());
         }
     }
     #[cfg(not(unix))]

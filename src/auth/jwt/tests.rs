@@ -39,16 +39,10 @@ struct World {
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::open_or_create(&folder.path().join("signing.pem")).unwrap();
-    let keys = KeySet::new(
-        &settings(vec![signer.key_spec(), inline("shared", "HS256", SECRET)]),
-        1 << 20,
-    )
-    .unwrap();
-    World {
-        folder,
-        signer,
-        keys,
-    }
+    let keys =
+        KeySet::new(&settings(vec![signer.key_spec(), inline("shared", "HS256", SECRET)]), 1 << 20)
+            .unwrap();
+    World { folder, signer, keys }
 }
 
 fn claims() -> Claims {
@@ -108,17 +102,11 @@ fn the_key_pair_is_kept_and_private() {
     let path = world.folder.path().join("signing.pem");
     let again = Signer::open_or_create(&path).unwrap();
     assert_eq!(again.kid(), world.signer.kid());
-    world
-        .keys
-        .verify(&again.sign(&claims(), "xueji").unwrap())
-        .unwrap();
+    world.keys.verify(&again.sign(&claims(), "xueji").unwrap()).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let error = Signer::open_or_create(&path).err().unwrap().to_string();
         assert!(error.contains("0600"), "{error}");
@@ -129,23 +117,10 @@ fn the_key_pair_is_kept_and_private() {
 fn the_time_of_expiry_is_never_remembered_past() {
     let world = world();
     let now = get_current_timestamp();
-    let late = world
-        .signer
-        .sign(
-            &Claims {
-                exp: now - 2,
-                iat: now - 60,
-                ..claims()
-            },
-            "xueji",
-        )
-        .unwrap();
+    let late =
+        world.signer.sign(&Claims { exp: now - 2, iat: now - 60, ..claims() }, "xueji").unwrap();
     world.keys.verify(&late).unwrap();
-    assert_eq!(
-        world.keys.remembered(),
-        0,
-        "a token inside the leeway is verified each time"
-    );
+    assert_eq!(world.keys.remembered(), 0, "a token inside the leeway is verified each time");
 }
 
 #[rstest]
@@ -172,10 +147,7 @@ fn claims_that_do_not_fit(#[case] over: Value, #[case] expected: TokenError) {
 
 #[test]
 fn one_fitting_audience_of_several_is_enough() {
-    world()
-        .keys
-        .verify(&shared(json!({"aud": ["another", "xueji"]})))
-        .unwrap();
+    world().keys.verify(&shared(json!({"aud": ["another", "xueji"]}))).unwrap();
 }
 
 #[test]
@@ -185,11 +157,7 @@ fn algorithm_none_is_refused() {
     for alg in ["none", "None", "NONE", ""] {
         let header = B64.encode(json!({"alg": alg, "kid": "shared"}).to_string());
         for token in [format!("{header}.{body}."), format!("{header}.{body}")] {
-            assert_eq!(
-                world().keys.verify(&token),
-                Err(TokenError::Malformed),
-                "{alg}"
-            );
+            assert_eq!(world().keys.verify(&token), Err(TokenError::Malformed), "{alg}");
         }
     }
 }
@@ -211,21 +179,12 @@ fn the_key_is_named_by_the_token_and_must_be_known() {
         json!({"alg": "HS256", "kid": "other"}),
         json!({"alg": "HS256", "kid": ""}),
     ] {
-        assert_eq!(
-            world.keys.verify(&forged(&header, secret)),
-            Err(TokenError::UnknownKey)
-        );
+        assert_eq!(world.keys.verify(&forged(&header, secret)), Err(TokenError::UnknownKey));
     }
     let header = json!({"alg": "HS512", "kid": "shared"});
-    assert_eq!(
-        world.keys.verify(&forged(&header, secret)),
-        Err(TokenError::WrongAlgorithm)
-    );
+    assert_eq!(world.keys.verify(&forged(&header, secret)), Err(TokenError::WrongAlgorithm));
     let header = json!({"alg": "HS256", "kid": "shared", "crit": ["b64"]});
-    assert_eq!(
-        world.keys.verify(&forged(&header, secret)),
-        Err(TokenError::Malformed)
-    );
+    assert_eq!(world.keys.verify(&forged(&header, secret)), Err(TokenError::Malformed));
 }
 
 #[test]
@@ -234,9 +193,8 @@ fn a_tampered_token_is_refused_even_after_the_good_one() {
     let token = world.signer.sign(&claims(), "xueji").unwrap();
     world.keys.verify(&token).unwrap();
     let parts = token.split('.').collect::<Vec<_>>();
-    let body = String::from_utf8(B64.decode(parts[1]).unwrap())
-        .unwrap()
-        .replace("account-1", "account-2");
+    let body =
+        String::from_utf8(B64.decode(parts[1]).unwrap()).unwrap().replace("account-1", "account-2");
     let tampered = format!("{}.{}.{}", parts[0], B64.encode(body), parts[2]);
     assert_eq!(world.keys.verify(&tampered), Err(TokenError::BadSignature));
 }
@@ -263,12 +221,8 @@ fn the_memory_is_bounded() {
     let signer = world().signer;
     let keys = KeySet::new(&settings(vec![signer.key_spec()]), 4096).unwrap();
     for number in 0..200 {
-        let claims = Claims {
-            sub: format!("account-{number}"),
-            ..claims()
-        };
-        keys.verify(&signer.sign(&claims, "xueji").unwrap())
-            .unwrap();
+        let claims = Claims { sub: format!("account-{number}"), ..claims() };
+        keys.verify(&signer.sign(&claims, "xueji").unwrap()).unwrap();
     }
     assert!(keys.remembered() <= 16, "{}", keys.remembered());
 }
@@ -317,30 +271,19 @@ bh788P+v3LcTVgTPxQIDAQAB
 
 #[test]
 fn each_algorithm_verifies_and_serves_no_other_key() {
-    let keys = VECTORS
-        .iter()
-        .map(|(alg, key, _)| inline(alg, alg, key))
-        .collect();
+    let keys = VECTORS.iter().map(|(alg, key, _)| inline(alg, alg, key)).collect();
     let keys = KeySet::new(&settings(keys), 1 << 16).unwrap();
     for (alg, _, token) in VECTORS {
         assert_eq!(keys.verify(token).unwrap().sub, "vector", "{alg}");
         let (message, signature) = token.rsplit_once('.').unwrap();
         let flipped = if signature.starts_with('A') { "B" } else { "A" };
         let changed = format!("{message}.{flipped}{}", &signature[1..]);
-        assert_eq!(
-            keys.verify(&changed),
-            Err(TokenError::BadSignature),
-            "{alg}"
-        );
+        assert_eq!(keys.verify(&changed), Err(TokenError::BadSignature), "{alg}");
         let (_, body) = message.split_once('.').unwrap();
         for (other, _, _) in VECTORS.iter().filter(|(other, _, _)| *other != alg) {
             let header = B64.encode(json!({"alg": alg, "kid": other}).to_string());
             let moved = format!("{header}.{body}.{signature}");
-            assert_eq!(
-                keys.verify(&moved),
-                Err(TokenError::WrongAlgorithm),
-                "{alg} under {other}"
-            );
+            assert_eq!(keys.verify(&moved), Err(TokenError::WrongAlgorithm), "{alg} under {other}");
         }
     }
 }
@@ -355,20 +298,13 @@ fn each_algorithm_verifies_and_serves_no_other_key() {
 #[case("HS256", RSA_PUBLIC, "no PEM file")]
 #[case("HS256", "short", "at least 32 bytes")]
 #[case("RS256", SECRET, "no PEM file")]
-#[case(
-    "RS256",
-    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-    "private key"
-)]
+#[case("RS256", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "private key")]
 #[case("HS512", SECRET, "is not one of")]
 #[case("none", SECRET, "is not one of")]
 fn keys_are_tried_at_start(#[case] alg: &str, #[case] key: &str, #[case] has: &str) {
     match KeySet::new(&settings(vec![inline("k", alg, key)]), 1024) {
         Ok(_) => assert_eq!(has, ""),
-        Err(error) => assert!(
-            !has.is_empty() && error.to_string().contains(has),
-            "{error}"
-        ),
+        Err(error) => assert!(!has.is_empty() && error.to_string().contains(has), "{error}"),
     }
 }
 
@@ -376,26 +312,8 @@ fn keys_are_tried_at_start(#[case] alg: &str, #[case] key: &str, #[case] has: &s
 fn nothing_starts_without_keys_issuer_and_audience() {
     assert!(KeySet::new(&settings(vec![]), 1024).is_err());
     let keys = || vec![inline("k", "HS256", SECRET)];
-    assert!(
-        KeySet::new(
-            &Jwt {
-                audience: String::new(),
-                ..settings(keys())
-            },
-            1024
-        )
-        .is_err()
-    );
-    assert!(
-        KeySet::new(
-            &Jwt {
-                issuer: String::new(),
-                ..settings(keys())
-            },
-            1024
-        )
-        .is_err()
-    );
+    assert!(KeySet::new(&Jwt { audience: String::new(), ..settings(keys()) }, 1024).is_err());
+    assert!(KeySet::new(&Jwt { issuer: String::new(), ..settings(keys()) }, 1024).is_err());
 }
 
 #[test]

@@ -190,10 +190,7 @@ impl<V: View> One<V> {
     /// The row with this key, or null.
     pub fn by_key(cx: &Cx, key: Option<Key>) -> Result<Self> {
         let noun = noun_of::<V>()?;
-        Ok(Self {
-            inner: Single { cx: cx.clone(), noun, key, required: false },
-            view: PhantomData,
-        })
+        Ok(Self { inner: Single { cx: cx.clone(), noun, key, required: false }, view: PhantomData })
     }
 }
 
@@ -234,9 +231,7 @@ impl Single {
             return missing();
         }
         match (list.views.first(), views.first()) {
-            (Some(view), Some(fetched)) => {
-                Ok(render::single(&self.cx, view, &lists.rows, fetched))
-            }
+            (Some(view), Some(fetched)) => Ok(render::single(&self.cx, view, &lists.rows, fetched)),
             _ => missing(),
         }
     }

@@ -42,10 +42,7 @@ impl Query {
     }
     async fn away(&self) -> Option<async_graphql::Result<i32>> {
         let mut error = async_graphql::Error::new("the database is away");
-        error
-            .extensions
-            .get_or_insert_default()
-            .set("code", "UNAVAILABLE");
+        error.extensions.get_or_insert_default().set("code", "UNAVAILABLE");
         Some(Err(error))
     }
     async fn panics(&self) -> i32 {
@@ -107,9 +104,7 @@ impl Backend for Fake {
     }
 
     async fn ready(&self) -> Readiness {
-        Readiness {
-            parts: vec![("database", false), ("policy", true)],
-        }
+        Readiness { parts: vec![("database", false), ("policy", true)] }
     }
 }
 
@@ -121,11 +116,7 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        Self::with(Options {
-            introspection: true,
-            graphiql: true,
-            ..Options::default()
-        })
+        Self::with(Options { introspection: true, graphiql: true, ..Options::default() })
     }
 
     fn with(options: Options) -> Self {
@@ -138,25 +129,14 @@ impl Site {
             leeway: Duration::from_secs(1),
         };
         let keys = Arc::new(KeySet::new(&jwt, 1 << 16).unwrap());
-        let schema = Schema::build(Query, Mutation, EmptySubscription)
-            .limit_depth(5)
-            .finish();
-        Self {
-            router: router(Arc::new(Fake(schema)), keys, options),
-            signer,
-            _folder: folder,
-        }
+        let schema = Schema::build(Query, Mutation, EmptySubscription).limit_depth(5).finish();
+        Self { router: router(Arc::new(Fake(schema)), keys, options), signer, _folder: folder }
     }
 
     fn token(&self, sub: &str) -> String {
         let now = jsonwebtoken::get_current_timestamp();
-        let claims = Claims {
-            sub: sub.into(),
-            iss: ISSUER.into(),
-            exp: now + 60,
-            iat: now,
-            jti: None,
-        };
+        let claims =
+            Claims { sub: sub.into(), iss: ISSUER.into(), exp: now + 60, iat: now, jti: None };
         self.signer.sign(&claims, "xueji").unwrap()
     }
 
@@ -171,19 +151,11 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(body.into()).unwrap())
-            .await
-            .unwrap();
+        let response =
+            self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            bytes,
-        }
+        Reply { status: parts.status, headers: parts.headers, bytes }
     }
 
     /// A POST with the new media type and whatever headers come on top.
@@ -200,8 +172,7 @@ impl Site {
     }
 
     async fn query(&self, query: &str) -> Reply {
-        self.post(&[], serde_json::json!({ "query": query }).to_string())
-            .await
+        self.post(&[], serde_json::json!({ "query": query }).to_string()).await
     }
 }
 
@@ -221,9 +192,7 @@ impl Reply {
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Status and code of a refusal, after checking that it is a well-formed answer.
@@ -232,14 +201,7 @@ impl Reply {
         assert!(json.get("data").is_none(), "{json}");
         let error = &json["errors"][0];
         assert!(!error["message"].as_str().unwrap().is_empty());
-        assert_eq!(
-            error["extensions"]["requestId"],
-            self.header("x-request-id"),
-            "{json}"
-        );
-        (
-            self.status.as_u16(),
-            error["extensions"]["code"].as_str().unwrap().to_owned(),
-        )
+        assert_eq!(error["extensions"]["requestId"], self.header("x-request-id"), "{json}");
+        (self.status.as_u16(), error["extensions"]["code"].as_str().unwrap().to_owned())
     }
 }

@@ -21,11 +21,7 @@ struct Running {
 async fn start(limits: Limits) -> Running {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Site::with(Options {
-        limits: limits.clone(),
-        ..Options::default()
-    })
-    .router;
+    let router = Site::with(Options { limits: limits.clone(), ..Options::default() }).router;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         serve(listener, router, &limits, async {
@@ -33,11 +29,7 @@ async fn start(limits: Limits) -> Running {
         })
         .await;
     });
-    Running {
-        address,
-        stop,
-        task,
-    }
+    Running { address, stop, task }
 }
 
 fn quick() -> Limits {
@@ -67,18 +59,10 @@ async fn exchange(address: SocketAddr, text: &str) -> String {
 #[tokio::test]
 async fn silent_and_slow_clients_are_cut_off() {
     let running = start(quick()).await;
-    for text in [
-        "",
-        "P",
-        "PRI * HTTP/2.0\r\n",
-        "POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-    ] {
+    for text in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
         let begun = Instant::now();
         exchange(running.address, text).await;
-        assert!(
-            begun.elapsed() < Duration::from_secs(3),
-            "{text:?} held its connection"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(3), "{text:?} held its connection");
     }
     let reply = exchange(running.address, &post("{\"query\":", 100)).await;
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
@@ -90,17 +74,10 @@ async fn silent_and_slow_clients_are_cut_off() {
 
 #[tokio::test]
 async fn clients_that_do_not_read_are_cut_off() {
-    let running = start(Limits {
-        query_bytes: 1 << 20,
-        ..quick()
-    })
-    .await;
+    let running = start(Limits { query_bytes: 1 << 20, ..quick() }).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     // Each answer repeats 200 kB; the socket buffers of both ends hold a few MB of them.
-    let body = format!(
-        r#"{{"query":"{{hello(name:\"{}\")}}"}}"#,
-        "x".repeat(200_000)
-    );
+    let body = format!(r#"{{"query":"{{hello(name:\"{}\")}}"}}"#, "x".repeat(200_000));
     let request = post(&body, body.len());
     let begun = Instant::now();
     for _ in 0..200 {
@@ -111,10 +88,7 @@ async fn clients_that_do_not_read_are_cut_off() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert!(stream.write_all(b"x").await.is_err() || stream.read(&mut [0; 1]).await.is_ok());
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(3), running.task)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -126,48 +100,32 @@ async fn a_stop_finishes_what_runs() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     running.stop.send(()).unwrap();
     assert!(slow.await.unwrap().contains("{\"sleeps\":600}"));
-    tokio::time::timeout(Duration::from_secs(3), running.task)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_ever() {
-    let running = start(Limits {
-        shutdown_time: Duration::from_millis(200),
-        ..quick()
-    })
-    .await;
+    let running = start(Limits { shutdown_time: Duration::from_millis(200), ..quick() }).await;
     let body = r#"{"query":"{sleeps(ms: 20000)}"}"#;
     let address = running.address;
     let slow = tokio::spawn(async move { exchange(address, &post(body, body.len())).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(3), running.task)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
     slow.abort();
 }
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_their_turn() {
-    let running = start(Limits {
-        connections: 1,
-        header_time: Duration::from_millis(500),
-        ..quick()
-    })
-    .await;
+    let running =
+        start(Limits { connections: 1, header_time: Duration::from_millis(500), ..quick() }).await;
     let idle = TcpStream::connect(running.address).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begun = Instant::now();
-    let reply = exchange(
-        running.address,
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    )
-    .await;
+    let reply =
+        exchange(running.address, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await;
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
     assert!(begun.elapsed() > Duration::from_millis(200));
     drop(idle);
@@ -191,9 +149,5 @@ async fn a_long_query_fits_into_a_get() {
     let query = format!("%7Bhello%7D{}", "%20".repeat(15_000));
     let text =
         format!("GET /graphql?query={query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    assert!(
-        exchange(running.address, &text)
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
+    assert!(exchange(running.address, &text).await.starts_with("HTTP/1.1 200"));
 }

@@ -7,31 +7,16 @@ use super::*;
 #[tokio::test]
 async fn request_ids_are_kept_when_sane_and_made_otherwise() {
     let site = Site::new();
-    let reply = site
-        .post(&[("x-request-id", "abc-123.DEF_4")], r#"{"query":"{"}"#)
-        .await;
+    let reply = site.post(&[("x-request-id", "abc-123.DEF_4")], r#"{"query":"{"}"#).await;
     assert_eq!(reply.header("x-request-id"), "abc-123.DEF_4");
     assert_eq!(reply.refusal().0, 400);
-    for odd in [
-        "short",
-        "has space in it",
-        "semi;colon-semi",
-        &"x".repeat(65),
-        "\"><script>alert",
-    ] {
-        let reply = site
-            .post(&[("x-request-id", odd)], r#"{"query":"{hello}"}"#)
-            .await;
+    for odd in ["short", "has space in it", "semi;colon-semi", &"x".repeat(65), "\"><script>alert"]
+    {
+        let reply = site.post(&[("x-request-id", odd)], r#"{"query":"{hello}"}"#).await;
         assert_eq!(reply.header("x-request-id").len(), 36, "{odd}");
     }
-    let twice = [
-        ("x-request-id", "abcdefgh-1"),
-        ("x-request-id", "abcdefgh-2"),
-    ];
-    assert_eq!(
-        site.post(&twice, "{}").await.header("x-request-id").len(),
-        36
-    );
+    let twice = [("x-request-id", "abcdefgh-1"), ("x-request-id", "abcdefgh-2")];
+    assert_eq!(site.post(&twice, "{}").await.header("x-request-id").len(), 36);
 }
 
 #[tokio::test]
@@ -51,9 +36,7 @@ async fn every_answer_carries_the_security_headers() {
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{uri}");
         assert_eq!(reply.header("referrer-policy"), "no-referrer", "{uri}");
         assert!(
-            reply
-                .header("content-security-policy")
-                .contains("frame-ancestors 'none'"),
+            reply.header("content-security-policy").contains("frame-ancestors 'none'"),
             "{uri}"
         );
         assert!(!reply.header("cache-control").is_empty(), "{uri}");
@@ -108,21 +91,13 @@ async fn the_page_and_its_files_come_from_here_alone() {
     assert!(policy.contains("script-src 'self';") && policy.contains("connect-src 'self'"));
     let html = page.text();
     assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script>"));
-    let links = html
-        .split(['"'])
-        .filter(|part| part.starts_with("/graphiql/"))
-        .collect::<Vec<_>>();
+    let links = html.split(['"']).filter(|part| part.starts_with("/graphiql/")).collect::<Vec<_>>();
     assert_eq!(links.len(), 6);
     for link in links {
-        let file = site
-            .send("GET", link, &[("accept-encoding", "gzip")], "")
-            .await;
+        let file = site.send("GET", link, &[("accept-encoding", "gzip")], "").await;
         assert_eq!(file.status, 200, "{link}");
         let script = file.header("content-type").starts_with("text/javascript");
-        assert!(
-            script || file.header("content-type").starts_with("text/css"),
-            "{link}"
-        );
+        assert!(script || file.header("content-type").starts_with("text/css"), "{link}");
         if file.header("content-encoding") == "gzip" {
             assert!(file.header("cache-control").contains("immutable"));
             assert_eq!(file.bytes[..2], [0x1f, 0x8b]);
@@ -135,39 +110,18 @@ async fn the_page_and_its_files_come_from_here_alone() {
         }
     }
     for licence in ["LICENSE.graphiql", "LICENSE.react", "NOTICE"] {
-        assert_eq!(
-            site.send("GET", &format!("/graphiql/{licence}"), &[], "")
-                .await
-                .status,
-            200
-        );
+        assert_eq!(site.send("GET", &format!("/graphiql/{licence}"), &[], "").await.status, 200);
     }
-    assert_eq!(
-        site.send("GET", "/graphiql/../mod.rs", &[], "")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(site.send("GET", "/graphiql/../mod.rs", &[], "").await.status, 404);
 }
 
 #[tokio::test]
 async fn the_page_can_be_off_and_personas_are_for_the_demo() {
     let off = Site::with(Options::default());
-    for uri in [
-        "/",
-        "/graphiql",
-        "/graphiql/app.js",
-        "/graphiql/personas.json",
-    ] {
+    for uri in ["/", "/graphiql", "/graphiql/app.js", "/graphiql/personas.json"] {
         assert_eq!(off.send("GET", uri, &[], "").await.status, 404, "{uri}");
     }
-    assert_eq!(
-        Site::new()
-            .send("GET", "/graphiql/personas.json", &[], "")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(Site::new().send("GET", "/graphiql/personas.json", &[], "").await.status, 404);
     let persona = Persona {
         name: "Ms Li".into(),
         role: "homeroom_teacher".into(),
@@ -175,11 +129,8 @@ async fn the_page_can_be_off_and_personas_are_for_the_demo() {
         query: "{ hello }".into(),
         variables: serde_json::json!({}),
     };
-    let demo = Site::with(Options {
-        graphiql: true,
-        personas: Some(vec![persona]),
-        ..Options::default()
-    });
+    let demo =
+        Site::with(Options { graphiql: true, personas: Some(vec![persona]), ..Options::default() });
     let list = demo.send("GET", "/graphiql/personas.json", &[], "").await;
     assert_eq!(list.json()[0]["role"], "homeroom_teacher");
     assert_eq!(list.header("cache-control"), "no-store");
@@ -223,34 +174,14 @@ async fn a_request_is_one_line_without_values() {
     assert_eq!(site.post(&headers, body.to_string()).await.status, 200);
     drop(guard);
     let mut text = String::new();
-    lines
-        .0
-        .lock()
-        .unwrap()
-        .as_slice()
-        .read_to_string(&mut text)
-        .unwrap();
-    let line = text
-        .lines()
-        .find(|line| line.contains("request-1"))
-        .unwrap();
-    assert_eq!(
-        text.lines()
-            .filter(|line| line.contains("request-1"))
-            .count(),
-        1
-    );
+    lines.0.lock().unwrap().as_slice().read_to_string(&mut text).unwrap();
+    let line = text.lines().find(|line| line.contains("request-1")).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains("request-1")).count(), 1);
     let json: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(json["operation"], "Greeting");
     assert_eq!(json["operation_type"], "query");
     assert_eq!(json["account"], "id-of-teacher");
-    assert_eq!(
-        (json["status"].as_u64(), json["route"].as_str()),
-        (Some(200), Some("/graphql"))
-    );
+    assert_eq!((json["status"].as_u64(), json["route"].as_str()), (Some(200), Some("/graphql")));
     assert!(json["duration_ms"].is_number());
-    assert!(
-        !text.contains("mark-in") && !text.contains(&token[10..40]),
-        "{text}"
-    );
+    assert!(!text.contains("mark-in") && !text.contains(&token[10..40]), "{text}");
 }
