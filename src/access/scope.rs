@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
 
 use super::caller::Caller;
 use super::place::{Writing, covered, everything, nothing, row_rule};
@@ -161,7 +161,7 @@ impl Scope {
                 ))
             })
             .reduce(|sum, term| sum.add(term))
-            .unwrap_or_else(|| Expr::cust("0"))
+            .map_or_else(|| Expr::cust("0"), |bits| Func::cast_as(bits, "BIGINT").into())
     }
 
     /// The sights of the rows, row by row.

@@ -48,6 +48,8 @@ pub(super) fn personas(
     opaque: &Opaque,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Persona>> {
+    // Who has no class of their own asks about the homeroom teacher's examination.
+    let exam = personas.0.iter().find_map(|person| person.exam_id);
     personas
         .0
         .iter()
@@ -59,20 +61,20 @@ pub(super) fn personas(
                 query: document(&person.role)
                     .with_context(|| format!("{} has no document", person.role))?
                     .to_owned(),
-                variables: variables(person, opaque),
+                variables: variables(person, exam, opaque),
             })
         })
         .collect()
 }
 
-fn variables(person: &Person, opaque: &Opaque) -> Value {
+fn variables(person: &Person, exam: Option<Uuid>, opaque: &Opaque) -> Value {
     let id = |noun: &str, id: Option<Uuid>| -> Value {
         match (REGISTRY.get(noun), id) {
             (Some(noun), Some(id)) => json!(opaque.id(noun, Key { student: None, id })),
             _ => Value::Null,
         }
     };
-    let exam = id("exam", person.exam_id);
+    let exam = id("exam", person.exam_id.or(exam));
     let mut variables = Map::new();
     let mut put = |name: &str, value: Value| variables.insert(name.to_owned(), value);
     match person.role.as_str() {

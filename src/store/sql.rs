@@ -5,7 +5,7 @@
 //! databases compare text by code points.
 
 use sea_orm::DbBackend;
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait, Query, SimpleExpr, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr, Value};
 
 use super::codec::Codec;
 use crate::access::filter::{Filter, Key, Order, Position, Test};
@@ -66,7 +66,7 @@ impl Writer<'_> {
         let column = Expr::col((alias, noun.shape.fields[field].name));
         match (noun.shape.fields[field].kind, self.backend) {
             (Kind::Text(_) | Kind::Code | Kind::Enum(_), DbBackend::Postgres) => {
-                column.binary(BinOper::Custom("COLLATE".into()), Expr::cust("\"C\""))
+                Expr::cust_with_exprs("$1 COLLATE \"C\"", [column])
             }
             _ => column,
         }
