@@ -21,10 +21,7 @@ impl MigrationTrait for Migration {
             .link_null("province_id", "organisation")
             .link_null("city_id", "organisation")
             .link_null("county_id", "organisation")
-            .check(
-                "school_code",
-                "school_code IS NULL OR length(school_code) = 10",
-            )
+            .check("school_code", "school_code IS NULL OR length(school_code) = 10")
             .unique_where("school_code", &["school_code"], "school_code IS NOT NULL")
             .index("parent_id", &["parent_id"])
             .index("province_id", &["province_id"])

@@ -4,14 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::shape::{Shape, drop_all};
 
-const STAGES: &[&str] = &[
-    "preschool",
-    "primary",
-    "junior",
-    "senior",
-    "special",
-    "specialised",
-];
+const STAGES: &[&str] = &["preschool", "primary", "junior", "senior", "special", "specialised"];
 
 /// The migration of this file.
 #[derive(DeriveMigrationName)]
@@ -70,11 +63,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_all(
-            manager,
-            &["course", "class_group", "year_level", "term", "school_year"],
-        )
-        .await
+        drop_all(manager, &["course", "class_group", "year_level", "term", "school_year"]).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

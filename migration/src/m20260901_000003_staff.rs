@@ -23,10 +23,7 @@ impl MigrationTrait for Migration {
             .await?;
         Shape::keyed("duty")
             .link("staff_id", "staff")
-            .choice(
-                "kind",
-                &["homeroom_teacher", "course_teacher", "year_head", "post"],
-            )
+            .choice("kind", &["homeroom_teacher", "course_teacher", "year_head", "post"])
             .link("organisation_id", "organisation")
             .link_null("class_group_id", "class_group")
             .link_null("course_id", "course")
@@ -37,14 +34,8 @@ impl MigrationTrait for Migration {
                 "class_group_id",
                 "(class_group_id IS NOT NULL) = (kind IN ('homeroom_teacher', 'course_teacher'))",
             )
-            .check(
-                "course_id",
-                "(course_id IS NOT NULL) = (kind = 'course_teacher')",
-            )
-            .check(
-                "year_level_id",
-                "(year_level_id IS NOT NULL) = (kind = 'year_head')",
-            )
+            .check("course_id", "(course_id IS NOT NULL) = (kind = 'course_teacher')")
+            .check("year_level_id", "(year_level_id IS NOT NULL) = (kind = 'year_head')")
             .check("post", "(post IS NOT NULL) = (kind = 'post')")
             .index("staff_id", &["staff_id"])
             .index("class_group_id", &["class_group_id"])

@@ -53,14 +53,7 @@ impl MigrationTrait for Migration {
             .integer_null("distance_m")
             .choice_null(
                 "transport",
-                &[
-                    "walk",
-                    "bicycle",
-                    "public_transport",
-                    "parent",
-                    "school_bus",
-                    "other",
-                ],
+                &["walk", "bicycle", "public_transport", "parent", "school_bus", "other"],
             )
             .boolean("needs_school_bus")
             .instant("created_at")

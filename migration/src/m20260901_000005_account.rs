@@ -27,16 +27,7 @@ impl MigrationTrait for Migration {
             .text("role")
             .choice(
                 "reach",
-                &[
-                    "own",
-                    "ward",
-                    "teaching",
-                    "class",
-                    "year_level",
-                    "school",
-                    "region",
-                    "anywhere",
-                ],
+                &["own", "ward", "teaching", "class", "year_level", "school", "region", "anywhere"],
             )
             .link_null("student_id", "student")
             .link_null("class_group_id", "class_group")
@@ -45,22 +36,13 @@ impl MigrationTrait for Migration {
             .link_null("organisation_id", "organisation")
             .period()
             .instant_null("ended_at")
-            .check(
-                "student_id",
-                "(student_id IS NOT NULL) = (reach IN ('own', 'ward'))",
-            )
+            .check("student_id", "(student_id IS NOT NULL) = (reach IN ('own', 'ward'))")
             .check(
                 "class_group_id",
                 "(class_group_id IS NOT NULL) = (reach IN ('teaching', 'class'))",
             )
-            .check(
-                "course_id",
-                "(course_id IS NOT NULL) = (reach = 'teaching')",
-            )
-            .check(
-                "year_level_id",
-                "(year_level_id IS NOT NULL) = (reach = 'year_level')",
-            )
+            .check("course_id", "(course_id IS NOT NULL) = (reach = 'teaching')")
+            .check("year_level_id", "(year_level_id IS NOT NULL) = (reach = 'year_level')")
             .check(
                 "organisation_id",
                 "(organisation_id IS NOT NULL) = (reach IN ('school', 'region'))",

@@ -36,14 +36,7 @@ impl MigrationTrait for Migration {
             .link("year_level_id", "year_level")
             .choice(
                 "stage",
-                &[
-                    "preschool",
-                    "primary",
-                    "junior",
-                    "senior",
-                    "special",
-                    "specialised",
-                ],
+                &["preschool", "primary", "junior", "senior", "special", "specialised"],
             )
             .choice("state", STATES)
             .boolean("live")
@@ -54,11 +47,7 @@ impl MigrationTrait for Migration {
             .text_null("source")
             .row_state()
             .check("live", LIVE)
-            .unique_where(
-                "live",
-                &["student_id"],
-                "live = TRUE AND lifecycle = 'live'",
-            )
+            .unique_where("live", &["student_id"], "live = TRUE AND lifecycle = 'live'")
             .index_where("school_id", &["school_id"], "live = TRUE")
             .index_where("year_level_id", &["year_level_id"], "live = TRUE")
             .create(manager)

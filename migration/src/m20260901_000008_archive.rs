@@ -25,15 +25,7 @@ impl MigrationTrait for Migration {
             .link_within("archive_id", "archive")
             .choice(
                 "category",
-                &[
-                    "basic",
-                    "evidence",
-                    "development",
-                    "fitness",
-                    "award",
-                    "aid",
-                    "provincial",
-                ],
+                &["basic", "evidence", "development", "fitness", "award", "aid", "provincial"],
             )
             .text("title")
             .date("dated_on")

@@ -16,10 +16,7 @@ impl MigrationTrait for Migration {
             .link("year_level_id", "year_level")
             .link("term_id", "term")
             .text("name")
-            .choice(
-                "kind",
-                &["monthly", "midterm", "final_exam", "mock", "entrance"],
-            )
+            .choice("kind", &["monthly", "midterm", "final_exam", "mock", "entrance"])
             .date("starts_on")
             .choice("state", &["draft", "published", "locked"])
             .index("year_level_id", &["year_level_id"])

@@ -27,23 +27,13 @@ impl MigrationTrait for Migration {
             )
             .choice_null(
                 "stage",
-                &[
-                    "preschool",
-                    "primary",
-                    "junior",
-                    "senior",
-                    "special",
-                    "specialised",
-                ],
+                &["preschool", "primary", "junior", "senior", "special", "specialised"],
             )
             .integer("amount")
             .text("source")
             .date("valid_from")
             .date_null("valid_until")
-            .check(
-                "valid_until",
-                "valid_until IS NULL OR valid_until >= valid_from",
-            )
+            .check("valid_until", "valid_until IS NULL OR valid_until >= valid_from")
             .create(manager)
             .await?;
         Shape::of_student("aid_grant")

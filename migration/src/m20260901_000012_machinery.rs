@@ -70,26 +70,14 @@ impl MigrationTrait for Migration {
             .key(&["account_id", "key"])
             .create(manager)
             .await?;
-        Shape::new("deployment")
-            .text("key")
-            .text("value")
-            .key(&["key"])
-            .create(manager)
-            .await?;
+        Shape::new("deployment").text("key").text("value").key(&["key"]).create(manager).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         drop_all(
             manager,
-            &[
-                "deployment",
-                "idempotency",
-                "outbox",
-                "audit",
-                "history",
-                "lookup_key",
-            ],
+            &["deployment", "idempotency", "outbox", "audit", "history", "lookup_key"],
         )
         .await
     }

@@ -19,9 +19,7 @@ pub(crate) async fn drop_all(
     tables: &[&'static str],
 ) -> Result<(), DbErr> {
     for table in tables {
-        manager
-            .drop_table(Table::drop().table(*table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(*table).to_owned()).await?;
     }
     Ok(())
 }
@@ -30,11 +28,7 @@ impl Shape {
     /// A table without a key yet.
     pub(crate) fn new(name: &'static str) -> Self {
         let table = Table::create().table(name).to_owned();
-        Self {
-            name,
-            table,
-            indexes: Vec::new(),
-        }
+        Self { name, table, indexes: Vec::new() }
     }
 
     /// A table with the key `id`.
@@ -44,10 +38,7 @@ impl Shape {
 
     /// A table that hangs from a student: the key is `(student_id, id)`.
     pub(crate) fn of_student(name: &'static str) -> Self {
-        Self::new(name)
-            .link("student_id", "student")
-            .uuid("id")
-            .key(&["student_id", "id"])
+        Self::new(name).link("student_id", "student").uuid("id").key(&["student_id", "id"])
     }
 
     /// Sets the primary key.
@@ -157,8 +148,7 @@ impl Shape {
 
     fn one_of(mut self, name: &'static str, words: &[&'static str]) -> Self {
         let expression = Expr::col(name).is_in(words.iter().copied());
-        self.table
-            .check((format!("ck_{}_{name}", self.name), expression));
+        self.table.check((format!("ck_{}_{name}", self.name), expression));
         self
     }
 
@@ -174,14 +164,12 @@ impl Shape {
 
     /// A reference to a row of the same student.
     pub(crate) fn link_within(self, name: &'static str, to: &'static str) -> Self {
-        self.uuid(name)
-            .reference(name, to, &[("student_id", "student_id"), (name, "id")])
+        self.uuid(name).reference(name, to, &[("student_id", "student_id"), (name, "id")])
     }
 
     /// A reference to a row of the same student, or null.
     pub(crate) fn link_within_null(self, name: &'static str, to: &'static str) -> Self {
-        self.uuid_null(name)
-            .reference(name, to, &[("student_id", "student_id"), (name, "id")])
+        self.uuid_null(name).reference(name, to, &[("student_id", "student_id"), (name, "id")])
     }
 
     fn reference(
@@ -191,28 +179,21 @@ impl Shape {
         columns: &[(&'static str, &'static str)],
     ) -> Self {
         let mut key = ForeignKey::create();
-        key.name(format!("fk_{}_{name}", self.name))
-            .from_tbl(self.name)
-            .to_tbl(to);
+        key.name(format!("fk_{}_{name}", self.name)).from_tbl(self.name).to_tbl(to);
         for (here, there) in columns {
             key.from_col(*here).to_col(*there);
         }
         // Within one table the check waits for the end of the statement: rows that refer to each other then go
         // together, when a student's file is destroyed or SQLite drops the table. Both refuse to leave a gap.
-        let action = if to == self.name {
-            ForeignKeyAction::NoAction
-        } else {
-            ForeignKeyAction::Restrict
-        };
+        let action =
+            if to == self.name { ForeignKeyAction::NoAction } else { ForeignKeyAction::Restrict };
         self.table.foreign_key(key.on_delete(action));
         self
     }
 
     /// The columns `since` and `until`, both inclusive, where an open end is null.
     pub(crate) fn period(self) -> Self {
-        self.date("since")
-            .date_null("until")
-            .check("until", "until IS NULL OR until >= since")
+        self.date("since").date_null("until").check("until", "until IS NULL OR until >= since")
     }
 
     /// The three columns at the end of every table about a person.
@@ -224,8 +205,7 @@ impl Shape {
 
     /// A condition that every row meets, as SQL that both databases read alike.
     pub(crate) fn check(mut self, what: &'static str, condition: &'static str) -> Self {
-        self.table
-            .check((format!("ck_{}_{what}", self.name), Expr::cust(condition)));
+        self.table.check((format!("ck_{}_{what}", self.name), Expr::cust(condition)));
         self
     }
 
@@ -277,9 +257,7 @@ impl Shape {
         columns: &[&'static str],
     ) -> IndexCreateStatement {
         let mut index = Index::create();
-        index
-            .name(format!("{prefix}_{}_{what}", self.name))
-            .table(self.name);
+        index.name(format!("{prefix}_{}_{what}", self.name)).table(self.name);
         for column in columns {
             index.col(*column);
         }

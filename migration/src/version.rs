@@ -42,8 +42,6 @@ async fn recorded(manager: &SchemaManager<'_>) -> Result<BTreeSet<String>, DbErr
     if !manager.has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());
     }
-    let models = seaql_migrations::Entity::find()
-        .all(manager.get_connection())
-        .await?;
+    let models = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
     Ok(models.into_iter().map(|model| model.version).collect())
 }

@@ -111,8 +111,7 @@ impl Session {
         today: NaiveDate,
     ) -> Self {
         let grants: Vec<_> = grants.into_iter().filter(|grant| grant.holds(today)).collect();
-        let mut held =
-            vec![Held { pair: Pair::ANYONE, places: Places::default() }];
+        let mut held = vec![Held { pair: Pair::ANYONE, places: Places::default() }];
         for grant in &grants {
             let pair = Pair { role: grant.role, reach: grant.reach };
             let at = held.iter().position(|held| held.pair == pair).unwrap_or_else(|| {

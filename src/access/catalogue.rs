@@ -79,10 +79,7 @@ pub enum Group {
 impl Group {
     /// Whether values of the group are encrypted and known by equality alone (promise 19).
     pub fn equality_only(self) -> bool {
-        matches!(
-            self,
-            Group::Identity | Group::Contact | Group::Address | Group::AccountNumber
-        )
+        matches!(self, Group::Identity | Group::Contact | Group::Address | Group::AccountNumber)
     }
 
     /// Whether the group is about a person.
@@ -134,10 +131,7 @@ impl Catalogue {
 
     /// The coordinate names with their field ids.
     pub fn index(&self) -> HashMap<String, FieldId> {
-        (0..)
-            .zip(&self.coordinates)
-            .map(|(id, coordinate)| (coordinate.name(), id))
-            .collect()
+        (0..).zip(&self.coordinates).map(|(id, coordinate)| (coordinate.name(), id)).collect()
     }
 
     /// What is wrong with the catalogue itself, in words; empty when it may be compiled.

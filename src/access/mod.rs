@@ -19,8 +19,8 @@ pub mod opaque;
 pub mod place;
 pub mod policy;
 pub mod scope;
+pub mod shown;
 #[cfg(test)]
 mod spec_catalogue;
-pub mod shown;
 pub mod table;
 pub mod view;

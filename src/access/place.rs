@@ -4,9 +4,9 @@
 //! runs a query.
 
 use chrono::NaiveDate;
+use sea_orm::DbBackend;
 use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait, Query, SelectStatement, Value};
-use sea_orm::DbBackend;
 use uuid::Uuid;
 
 use super::caller::{Held, Places};
@@ -47,9 +47,9 @@ pub fn among(expr: Expr, ids: &[Uuid], backend: DbBackend) -> Expr {
 
 /// The row of a dated table holds today.
 pub fn holds_today(alias: &'static str, today: NaiveDate) -> Expr {
-    Expr::col((alias, "since")).lte(today).and(
-        Expr::col((alias, "until")).is_null().or(Expr::col((alias, "until")).gte(today)),
-    )
+    Expr::col((alias, "since"))
+        .lte(today)
+        .and(Expr::col((alias, "until")).is_null().or(Expr::col((alias, "until")).gte(today)))
 }
 
 /// The row of a table in between holds.
@@ -57,9 +57,9 @@ pub fn holds(alias: &'static str, how: Holds, today: NaiveDate) -> Expr {
     let live = Expr::col((alias, "lifecycle")).eq("live");
     match how {
         Holds::Today => live.and(holds_today(alias, today)),
-        Holds::OrdinaryToday => live
-            .and(holds_today(alias, today))
-            .and(Expr::col((alias, "kind")).eq("ordinary")),
+        Holds::OrdinaryToday => {
+            live.and(holds_today(alias, today)).and(Expr::col((alias, "kind")).eq("ordinary"))
+        }
         Holds::Live => live.and(Expr::col((alias, "live")).eq(true)),
     }
 }
@@ -72,9 +72,7 @@ fn schools_under(ids: &[Uuid], writing: Writing) -> SelectStatement {
         .from_as("school_authority", "sa")
         .inner_join_as_organisation()
         .and_where(holds_today("sa", writing.today))
-        .and_where(
-            under("id").or(under("county_id")).or(under("city_id")).or(under("province_id")),
-        )
+        .and_where(under("id").or(under("county_id")).or(under("city_id")).or(under("province_id")))
         .to_owned()
 }
 
@@ -160,7 +158,11 @@ fn class_group_covered(id: Expr, reach: Reach, places: &Places, writing: Writing
             Query::select()
                 .column(("cm", "class_group_id"))
                 .from_as("class_membership", "cm")
-                .and_where(among(Expr::col(("cm", "student_id")), &places.students, writing.backend))
+                .and_where(among(
+                    Expr::col(("cm", "student_id")),
+                    &places.students,
+                    writing.backend,
+                ))
                 .and_where(Expr::col(("cm", "lifecycle")).eq("live"))
                 .to_owned(),
         ),
@@ -173,7 +175,7 @@ fn class_group_covered(id: Expr, reach: Reach, places: &Places, writing: Writing
             id.in_subquery(of(among(cg("school_id"), &places.organisations, writing.backend)))
         }
         Reach::Region => id.in_subquery(of(
-            cg("school_id").in_subquery(schools_under(&places.organisations, writing)),
+            cg("school_id").in_subquery(schools_under(&places.organisations, writing))
         )),
     }
 }
@@ -245,12 +247,7 @@ pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing)
 }
 
 /// What narrows a row beyond the student it hangs from; none where the student decides alone.
-pub fn row_rule(
-    hangs: Hangs,
-    alias: &'static str,
-    held: &Held,
-    writing: Writing,
-) -> Option<Expr> {
+pub fn row_rule(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing) -> Option<Expr> {
     let col = |column: &'static str| Expr::col((alias, column));
     match (hangs, held.pair.reach) {
         // Outside the school a score exists once it is published.

@@ -5,14 +5,7 @@ use Class::{Column, Derived, Outlet, Reference};
 use Group::*;
 
 /// noun, field, group, class, sealed, mask
-type Row = (
-    &'static str,
-    &'static str,
-    Group,
-    Class,
-    bool,
-    Option<&'static str>,
-);
+type Row = (&'static str, &'static str, Group, Class, bool, Option<&'static str>);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -273,8 +266,5 @@ pub(crate) fn catalogue() -> Catalogue {
             mask,
         })
         .collect();
-    Catalogue {
-        coordinates,
-        actions: ACTIONS.to_vec(),
-    }
+    Catalogue { coordinates, actions: ACTIONS.to_vec() }
 }

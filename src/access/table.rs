@@ -103,10 +103,7 @@ pub struct Pair {
 
 impl Pair {
     /// What every signed-in caller holds.
-    pub const ANYONE: Pair = Pair {
-        role: RoleId::ANYONE,
-        reach: Reach::Anywhere,
-    };
+    pub const ANYONE: Pair = Pair { role: RoleId::ANYONE, reach: Reach::Anywhere };
 }
 
 /// The uses of a field that a cell grants, one bit each.
@@ -288,11 +285,7 @@ impl Table {
         fields: usize,
         rules: Vec<Rule>,
     ) -> Table {
-        let roles = pairs
-            .iter()
-            .map(|pair| usize::from(pair.role.0) + 1)
-            .max()
-            .unwrap_or(0);
+        let roles = pairs.iter().map(|pair| usize::from(pair.role.0) + 1).max().unwrap_or(0);
         let mut slots = vec![None; roles * Reach::ALL.len()];
         for (place, pair) in (0..).zip(&pairs) {
             if let Some(slot) = slots.get_mut(slot_key(*pair)) {
@@ -335,11 +328,7 @@ impl Table {
     }
 
     fn slot(&self, pair: Pair) -> Option<usize> {
-        self.slots
-            .get(slot_key(pair))
-            .copied()
-            .flatten()
-            .map(usize::from)
+        self.slots.get(slot_key(pair)).copied().flatten().map(usize::from)
     }
 
     fn at(&self, pair: Pair, field: FieldId) -> Option<usize> {
@@ -359,16 +348,12 @@ impl Table {
         let mut voices = vec![Voice::default(); self.fields].into_boxed_slice();
         for slot in held.iter().filter_map(|&pair| self.slot(pair)) {
             let cells = slot * self.fields..(slot + 1) * self.fields;
-            for (have, &more) in uses
-                .iter_mut()
-                .zip(self.uses.get(cells.clone()).unwrap_or_default())
+            for (have, &more) in
+                uses.iter_mut().zip(self.uses.get(cells.clone()).unwrap_or_default())
             {
                 *have = have.union(more);
             }
-            for (have, &more) in voices
-                .iter_mut()
-                .zip(self.voices.get(cells).unwrap_or_default())
-            {
+            for (have, &more) in voices.iter_mut().zip(self.voices.get(cells).unwrap_or_default()) {
                 *have = (*have).max(more);
             }
         }
@@ -388,18 +373,12 @@ impl Table {
 
     /// Whether rows of the noun exist for the pair: it is shown at least one stored field of it.
     pub fn rows(&self, pair: Pair, noun: NounId) -> bool {
-        self.noun_at(pair, noun)
-            .and_then(|at| self.rows.get(at))
-            .copied()
-            .unwrap_or(false)
+        self.noun_at(pair, noun).and_then(|at| self.rows.get(at)).copied().unwrap_or(false)
     }
 
     /// Whether the pair may aggregate over the noun.
     pub fn aggregates(&self, pair: Pair, noun: NounId) -> bool {
-        self.noun_at(pair, noun)
-            .and_then(|at| self.aggregates.get(at))
-            .copied()
-            .unwrap_or(false)
+        self.noun_at(pair, noun).and_then(|at| self.aggregates.get(at)).copied().unwrap_or(false)
     }
 
     /// The line of a rule id.
@@ -409,9 +388,7 @@ impl Table {
 
     /// The id of a noun.
     pub fn noun(&self, name: &str) -> Option<NounId> {
-        (0..)
-            .zip(&self.nouns)
-            .find_map(|(id, noun)| (*noun == name).then_some(id))
+        (0..).zip(&self.nouns).find_map(|(id, noun)| (*noun == name).then_some(id))
     }
 
     /// The nouns in the order of their ids.
@@ -447,10 +424,7 @@ pub struct Plan {
 impl Plan {
     /// The granted uses of a field; none for an id that does not exist.
     pub fn uses(&self, field: FieldId) -> Uses {
-        self.uses
-            .get(usize::from(field))
-            .copied()
-            .unwrap_or_default()
+        self.uses.get(usize::from(field)).copied().unwrap_or_default()
     }
 
     /// The most open sight of a field.
@@ -460,8 +434,6 @@ impl Plan {
 
     /// The line that gave the sight, if any line speaks.
     pub fn rule(&self, field: FieldId) -> Option<RuleId> {
-        self.voices
-            .get(usize::from(field))
-            .and_then(|voice| voice.rule())
+        self.voices.get(usize::from(field)).and_then(|voice| voice.rule())
     }
 }

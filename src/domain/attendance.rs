@@ -84,8 +84,7 @@ pub async fn summaries(
     }
     Ok((0..rows.len())
         .map(|row| {
-            shown[row]
-                .then(|| by_student.get(&rows.key(row).id).copied().unwrap_or_default())
+            shown[row].then(|| by_student.get(&rows.key(row).id).copied().unwrap_or_default())
         })
         .collect())
 }

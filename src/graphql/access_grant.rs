@@ -2,7 +2,9 @@
 
 use chrono::NaiveDate;
 use sea_orm::prelude::DateTimeUtc;
-use xueji_entity::value::{AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId};
+use xueji_entity::value::{
+    AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId,
+};
 
 use crate::access::view::Join;
 use crate::view;

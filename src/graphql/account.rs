@@ -1,7 +1,7 @@
 //! Account in the schema: what it shows and where it leads.
 
-use xueji_entity::value::{PersonName, StaffId, StudentId};
 use xueji_entity::account::AccountKind;
+use xueji_entity::value::{PersonName, StaffId, StudentId};
 
 use crate::access::view::Join;
 use crate::view;

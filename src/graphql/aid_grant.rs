@@ -1,8 +1,8 @@
 //! AidGrant in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{AidProgrammeId, BankAccount, Code, Fen, Sealed, TermId};
 use xueji_entity::aid_grant::AidState;
+use xueji_entity::value::{AidProgrammeId, BankAccount, Code, Fen, Sealed, TermId};
 
 use crate::access::catalogue::Class;
 use crate::access::view::Join;

@@ -1,9 +1,9 @@
 //! AidProgramme in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{Code, Fen, OrganisationId};
 use xueji_entity::aid_programme::AidKind;
 use xueji_entity::stage::Stage;
+use xueji_entity::value::{Code, Fen, OrganisationId};
 
 use crate::access::view::Join;
 use crate::view;

@@ -1,8 +1,8 @@
 //! Archive in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::OrganisationId;
 use xueji_entity::archive::ArchiveState;
+use xueji_entity::value::OrganisationId;
 
 use crate::access::view::Join;
 use crate::view;

@@ -1,8 +1,8 @@
 //! ArchiveItem in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{ArchiveId, ArchiveItemId, Narrative};
 use xueji_entity::archive_item::ArchiveCategory;
+use xueji_entity::value::{ArchiveId, ArchiveItemId, Narrative};
 
 use crate::access::view::Join;
 use crate::view;

@@ -1,8 +1,8 @@
 //! Attendance in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{ClassGroupId, Narrative, StaffId};
 use xueji_entity::attendance::AttendanceKind;
+use xueji_entity::value::{ClassGroupId, Narrative, StaffId};
 
 use crate::access::catalogue::Class;
 use crate::access::view::Join;

@@ -1,8 +1,8 @@
 //! ClassMembership in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{ClassGroupId, EnrollmentId};
 use xueji_entity::class_membership::MembershipKind;
+use xueji_entity::value::{ClassGroupId, EnrollmentId};
 
 use crate::access::view::Join;
 use crate::view;

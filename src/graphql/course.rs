@@ -1,7 +1,7 @@
 //! Course in the schema: what it shows and where it leads.
 
-use xueji_entity::value::Code;
 use xueji_entity::stage::Stage;
+use xueji_entity::value::Code;
 
 use crate::view;
 

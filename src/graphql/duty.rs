@@ -1,8 +1,8 @@
 //! Duty in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{ClassGroupId, CourseId, OrganisationId, StaffId, YearLevelId};
 use xueji_entity::duty::DutyKind;
+use xueji_entity::value::{ClassGroupId, CourseId, OrganisationId, StaffId, YearLevelId};
 
 use crate::access::view::Join;
 use crate::view;

@@ -1,9 +1,9 @@
 //! Enrollment in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{Code, OrganisationId, YearLevelId};
 use xueji_entity::enrollment::EnrollmentState;
 use xueji_entity::stage::Stage;
+use xueji_entity::value::{Code, OrganisationId, YearLevelId};
 
 use crate::access::view::Join;
 use crate::view;

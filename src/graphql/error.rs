@@ -24,10 +24,9 @@ fn why(error: &Error) -> Why {
             format!("your roles do not allow: {act} {}", columns.join(", ")),
             format!("您的角色不允许：{act} {}", columns.join("、")),
         ),
-        Error::Invalid { field, why } => Why::new(
-            format!("{field}: {}", why.en),
-            format!("{field}：{}", why.zh),
-        ),
+        Error::Invalid { field, why } => {
+            Why::new(format!("{field}: {}", why.en), format!("{field}：{}", why.zh))
+        }
         Error::Refused { why, .. } | Error::Limit { why, .. } => why.clone(),
         Error::Conflict { .. } => Why::new(
             "this is on file already or was changed meanwhile; read it again",

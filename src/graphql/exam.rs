@@ -1,9 +1,9 @@
 //! Exam in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{OrganisationId, TermId, YearLevelId};
 use xueji_entity::exam::ExamKind;
 use xueji_entity::exam::ExamState;
+use xueji_entity::value::{OrganisationId, TermId, YearLevelId};
 
 use crate::access::view::Join;
 use crate::view;

@@ -1,8 +1,8 @@
 //! Guardianship in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::GuardianId;
 use xueji_entity::guardianship::Custody;
+use xueji_entity::value::GuardianId;
 
 use crate::access::view::Join;
 use crate::view;

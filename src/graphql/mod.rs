@@ -3,8 +3,8 @@
 //! Nothing here reads a database or holds a bare value: rows come from the store with their
 //! sights, and leave through the [engine]. Start reading at [`query`].
 
-mod enums;
 pub mod engine;
+mod enums;
 pub mod error;
 pub mod query;
 pub mod scalar;
@@ -32,6 +32,7 @@ pub mod sanction;
 pub mod school_year;
 pub mod score;
 pub mod staff;
+pub mod statistics;
 pub mod student;
 pub mod student_number;
 pub mod term;

@@ -1,7 +1,7 @@
 //! Organisation in the schema: what it shows and where it leads.
 
-use xueji_entity::value::{Code, OrganisationId};
 use xueji_entity::organisation::OrganisationLevel;
+use xueji_entity::value::{Code, OrganisationId};
 
 use crate::access::view::{Holds, Join};
 use crate::view;

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result as GraphResult};
 
+use super::aid_programme::AidProgramme;
 use super::class_group::ClassGroup;
 use super::course::Course;
 use super::engine::output::{AnyNode, Connection, FilterOf, One, OrderOf, list_args};
@@ -9,7 +10,6 @@ use super::exam::Exam;
 use super::organisation::Organisation;
 use super::school_year::SchoolYear;
 use super::student::Student;
-use super::aid_programme::AidProgramme;
 use super::viewer::Viewer;
 use crate::domain::Cx;
 use crate::error::Error;

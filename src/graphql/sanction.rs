@@ -1,8 +1,8 @@
 //! Sanction in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{Code, Narrative};
 use xueji_entity::sanction::SanctionState;
+use xueji_entity::value::{Code, Narrative};
 
 use crate::access::view::Join;
 use crate::view;

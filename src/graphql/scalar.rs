@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{
-    InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value,
-};
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 use chrono::{DateTime, NaiveDate, Utc};
 use xueji_entity::value::Thousandths;
 
@@ -38,9 +36,7 @@ impl ScalarType for Instant {
         match &value {
             Value::String(text) => DateTime::parse_from_rfc3339(text)
                 .map(|instant| Self(instant.with_timezone(&Utc)))
-                .map_err(|_| {
-                    InputValueError::custom("an instant is written 2026-09-01T08:00:00Z")
-                }),
+                .map_err(|_| InputValueError::custom("an instant is written 2026-09-01T08:00:00Z")),
             _ => Err(InputValueError::expected_type(value)),
         }
     }

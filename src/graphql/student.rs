@@ -1,9 +1,12 @@
 //! Student in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{Address, Code, Email, IdNumber, Narrative, NationalStudentNumber, PersonName, Phone, PostalCode, Sealed};
 use xueji_entity::student::LeftBehind;
 use xueji_entity::student::Transport;
+use xueji_entity::value::{
+    Address, Code, Email, IdNumber, Narrative, NationalStudentNumber, PersonName, Phone,
+    PostalCode, Sealed,
+};
 
 use crate::access::catalogue::Class;
 use crate::access::view::{Holds, Join};

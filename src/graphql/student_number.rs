@@ -1,8 +1,8 @@
 //! StudentNumber in the schema: what it shows and where it leads.
 
 use chrono::NaiveDate;
-use xueji_entity::value::{NationalStudentNumber, Sealed};
 use xueji_entity::student_number::StudentNumberKind;
+use xueji_entity::value::{NationalStudentNumber, Sealed};
 
 use crate::access::view::Join;
 use crate::view;

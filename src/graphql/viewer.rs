@@ -59,16 +59,14 @@ impl Viewer {
         Self { cx: cx.clone() }
     }
 
-    fn narrowed<V: crate::access::view::View>(
-        &self,
-        reaches: &[Reach],
-    ) -> Result<Scope, Error> {
+    fn narrowed<V: crate::access::view::View>(&self, reaches: &[Reach]) -> Result<Scope, Error> {
         let noun = self
             .cx
             .registry()
             .of::<V>()
             .ok_or_else(|| Error::internal("a view is not registered"))?;
-        Ok(Scope::reading(&self.cx.caller, noun).narrowed(|pair: Pair| reaches.contains(&pair.reach)))
+        Ok(Scope::reading(&self.cx.caller, noun)
+            .narrowed(|pair: Pair| reaches.contains(&pair.reach)))
     }
 }
 
@@ -81,10 +79,7 @@ impl Viewer {
             .registry()
             .of::<Account>()
             .ok_or_else(|| async_graphql::Error::new("a view is not registered"))?;
-        let key = crate::access::filter::Key {
-            student: None,
-            id: self.cx.caller.account().uuid(),
-        };
+        let key = crate::access::filter::Key { student: None, id: self.cx.caller.account().uuid() };
         Ok(async_graphql::ID(self.cx.opaque.id(noun, key)))
     }
 
@@ -100,7 +95,10 @@ impl Viewer {
                 let name = roles.get(grant.role).map(|role| role.name.clone()).unwrap_or_default();
                 Grant {
                     label: match caller.language {
-                        Language::Chinese => roles.get(grant.role).map(|role| role.chinese.clone()).unwrap_or_default(),
+                        Language::Chinese => roles
+                            .get(grant.role)
+                            .map(|role| role.chinese.clone())
+                            .unwrap_or_default(),
                         Language::English => name.replace('_', " "),
                     },
                     role: name,
@@ -135,7 +133,11 @@ impl Viewer {
                     }
                     out.push(Access {
                         coordinate: noun.coordinate(field),
-                        role: policy.roles.get(held.pair.role).map(|role| role.name.clone()).unwrap_or_default(),
+                        role: policy
+                            .roles
+                            .get(held.pair.role)
+                            .map(|role| role.name.clone())
+                            .unwrap_or_default(),
                         reach: held.pair.reach.word().to_owned(),
                         sight: shown.word().to_owned(),
                         uses: others,

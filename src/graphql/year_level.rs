@@ -1,7 +1,7 @@
 //! YearLevel in the schema: what it shows and where it leads.
 
-use xueji_entity::value::OrganisationId;
 use xueji_entity::stage::Stage;
+use xueji_entity::value::OrganisationId;
 
 use crate::access::view::{Holds, Join};
 use crate::view;

@@ -7,8 +7,9 @@ pub mod codec;
 pub mod connect;
 pub mod grants;
 pub mod read;
-pub mod tally;
 mod sql;
+pub mod statistics;
+pub mod tally;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

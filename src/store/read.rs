@@ -398,8 +398,7 @@ impl Store {
         let slots = builder.noun(list.ask, list.scope, alias, list.order, inherited)?;
         let parent_at = builder.select(parent.clone());
         let reversed = list.window.is_some_and(|window| window.from_end);
-        let order =
-            builder.writer.order(list.order, list.scope.noun(), alias, reversed);
+        let order = builder.writer.order(list.order, list.scope.noun(), alias, reversed);
         let numbered = keys.len() > 1 && !shape.bounded && list.window.is_some();
         let query = if let (true, Some(window)) = (numbered, list.window) {
             let mut over = WindowStatement::new();
@@ -561,15 +560,10 @@ impl Store {
             None => None,
         };
         let cover = match (slots.cover, covers) {
-            (Some(at), _) => row
-                .try_get_by_index::<i64>(at)
-                .map_err(failed)
-                .and_then(|bits| {
-                    u64::try_from(bits).map_err(|error| crate::error::Error::Internal(error.into()))
-                })?,
-            (None, Some(covers)) => {
-                covers.get(&student.unwrap_or(id)).copied().unwrap_or_default()
-            }
+            (Some(at), _) => row.try_get_by_index::<i64>(at).map_err(failed).and_then(|bits| {
+                u64::try_from(bits).map_err(|error| crate::error::Error::Internal(error.into()))
+            })?,
+            (None, Some(covers)) => covers.get(&student.unwrap_or(id)).copied().unwrap_or_default(),
             (None, None) => slots.only_cover,
         };
         let mut cells = Vec::with_capacity(slots.fields.len());

@@ -142,7 +142,11 @@ impl Writer<'_> {
         let column = Expr::col((alias, noun.shape.fields[field].name));
         let holds = match (test, kind) {
             (Test::IsNull(null), _) => {
-                if *null { column.is_null() } else { column.is_not_null() }
+                if *null {
+                    column.is_null()
+                } else {
+                    column.is_not_null()
+                }
             }
             (Test::In(values), Kind::Sealed { mask, hashed: true, .. }) => {
                 let column = Expr::col((alias, format!("{}_hash", noun.shape.fields[field].name)));
@@ -174,8 +178,7 @@ impl Writer<'_> {
             }
         };
         // `IS NOT TRUE` makes the negation hold on rows where nothing is on file.
-        let holds =
-            if negated { holds.is_not(Expr::cust("TRUE")) } else { holds };
+        let holds = if negated { holds.is_not(Expr::cust("TRUE")) } else { holds };
         Ok(match guard {
             Guard::Everywhere => holds,
             Guard::Where(rows) => rows.and(holds),
@@ -247,9 +250,7 @@ impl Writer<'_> {
             Join::ToStudent => (t("id").equals(p("student_id")), None),
             Join::From(key) => (t(key).equals(p("id")), None),
             Join::OfStudent => (t("student_id").equals(p("id")), None),
-            Join::LiveOfStudent => {
-                (t("student_id").equals(p("id")).and(t("live").eq(true)), None)
-            }
+            Join::LiveOfStudent => (t("student_id").equals(p("id")).and(t("live").eq(true)), None),
             Join::FromOfStudent(key) => {
                 (t("student_id").equals(p("student_id")).and(t(key).equals(p("id"))), None)
             }

@@ -123,10 +123,7 @@ impl Store {
                 "c1",
             )
             .expr_as(whole(Func::sum(one_if(col("value").is_not_null())).into()), "c2")
-            .expr_as(
-                whole(Func::sum(one_if(col("value").is_null().and(absent()))).into()),
-                "c3",
-            )
+            .expr_as(whole(Func::sum(one_if(col("value").is_null().and(absent()))).into()), "c3")
             .expr_as(
                 whole(Func::sum(one_if(col("value").is_null().and(absent().not()))).into()),
                 "c4",

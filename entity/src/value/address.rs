@@ -26,9 +26,8 @@ fn parse(input: &str) -> Result<String, ValueError> {
 /// The address down to the county, then `***`. Only names of the division tables stay visible: a text in
 /// which they do not lead to a county is hidden as a whole.
 fn mask(bare: &str) -> String {
-    let county = code::divisions::county_end(bare)
-        .and_then(|end| bare.get(..end))
-        .unwrap_or_default();
+    let county =
+        code::divisions::county_end(bare).and_then(|end| bare.get(..end)).unwrap_or_default();
     format!("{county}***")
 }
 
@@ -46,10 +45,7 @@ mod tests {
             ("湖北省武汉市江岸区某某街道2号", "湖北省武汉市江岸区***"),
             ("湖北省 武汉市 江岸区 某某街道", "湖北省 武汉市 江岸区***"),
             ("湖北省仙桃市某某镇", "湖北省仙桃市***"),
-            (
-                "内蒙古自治区呼和浩特市新城区某某路",
-                "内蒙古自治区呼和浩特市新城区***",
-            ),
+            ("内蒙古自治区呼和浩特市新城区某某路", "内蒙古自治区呼和浩特市新城区***"),
             ("内蒙古自治区某某小区", "***"),
             ("江苏省苏州市昆山市某某镇", "江苏省苏州市昆山市***"),
             ("吉林省吉林市昌邑区某某街", "吉林省吉林市昌邑区***"),
@@ -66,10 +62,7 @@ mod tests {
 
     #[test]
     fn addresses_are_cleaned() {
-        assert_eq!(
-            Address::parse(" 北京市　朝阳区 ").unwrap().expose(),
-            "北京市 朝阳区"
-        );
+        assert_eq!(Address::parse(" 北京市　朝阳区 ").unwrap().expose(), "北京市 朝阳区");
         assert!(Address::parse(" ").is_err());
         assert!(Address::parse(&"路".repeat(181)).is_err());
     }

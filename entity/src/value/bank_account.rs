@@ -33,28 +33,19 @@ mod tests {
     #[test]
     fn digits_only() {
         assert_eq!(
-            BankAccount::parse("6200 0000-0000 0000 123")
-                .unwrap()
-                .expose(),
+            BankAccount::parse("6200 0000-0000 0000 123").unwrap().expose(),
             "6200000000000000123"
         );
-        for text in [
-            "",
-            "12345678",
-            "6.2E+18",
-            "62000000000000000A",
-            "1234567890123456789012345678901",
-        ] {
+        for text in
+            ["", "12345678", "6.2E+18", "62000000000000000A", "1234567890123456789012345678901"]
+        {
             assert!(BankAccount::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn masks() {
-        assert_eq!(
-            BankAccount::mask_text("6200000000000000123"),
-            "***************0123"
-        );
+        assert_eq!(BankAccount::mask_text("6200000000000000123"), "***************0123");
         assert_eq!(BankAccount::mask_text("0123"), "****");
         assert_eq!(BankAccount::mask_text(""), "****");
     }

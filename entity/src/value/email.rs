@@ -12,9 +12,7 @@ const LONGEST: usize = 254;
 
 fn parse(input: &str) -> Result<String, ValueError> {
     let email = text::clean(input);
-    let parts = email
-        .rsplit_once('@')
-        .filter(|(user, domain)| is_user(user) && is_domain(domain));
+    let parts = email.rsplit_once('@').filter(|(user, domain)| is_user(user) && is_domain(domain));
     match parts {
         // A domain means the same in any case, the part before it need not.
         Some((user, domain)) if email.len() <= LONGEST => {
@@ -32,9 +30,7 @@ fn is_user(user: &str) -> bool {
         && !user.starts_with('.')
         && !user.ends_with('.')
         && !user.contains("..")
-        && user
-            .chars()
-            .all(|c| c.is_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c))
+        && user.chars().all(|c| c.is_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c))
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -59,10 +55,7 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        assert_eq!(
-            Email::parse(" Li.Wang@Example.ORG ").unwrap().expose(),
-            "Li.Wang@example.org"
-        );
+        assert_eq!(Email::parse(" Li.Wang@Example.ORG ").unwrap().expose(), "Li.Wang@example.org");
         for text in [
             "",
             "a",

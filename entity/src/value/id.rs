@@ -132,10 +132,7 @@ mod tests {
         let id = StudentId::new();
         assert_eq!(id.to_string().parse::<StudentId>(), Ok(id));
         let value = sea_orm::Value::from(id);
-        assert_eq!(
-            <StudentId as sea_orm::sea_query::ValueType>::try_from(value).ok(),
-            Some(id)
-        );
+        assert_eq!(<StudentId as sea_orm::sea_query::ValueType>::try_from(value).ok(), Some(id));
         assert_eq!(StudentId::from_uuid(id.uuid()), id);
     }
 

@@ -102,9 +102,7 @@ fn parse(input: &str) -> Result<String, ValueError> {
     }
     // A spreadsheet that kept the number as a float has lost digits for good.
     let was_float = number.contains("E+")
-        && number
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'E' | '+'));
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'E' | '+'));
     if was_float {
         return Err(ValueError::new(
             "The number was stored as a decimal and has lost digits; enter it again as text.",
@@ -112,9 +110,7 @@ fn parse(input: &str) -> Result<String, ValueError> {
         ));
     }
     if number.chars().count() > LONGEST
-        || !number
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '(' | ')' | '/'))
+        || !number.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '(' | ')' | '/'))
     {
         return Err(ValueError::new(
             "A document number has at most 30 letters and digits; compare it with the document.",
@@ -190,10 +186,7 @@ fn taiwan(entered: &str, today: NaiveDate) -> Result<ParsedIdNumber, ValueError>
     if resident::has_shape(entered) {
         return residence_permit(entered, "830000", today);
     }
-    let number: String = entered
-        .chars()
-        .filter(|c| !matches!(c, '(' | ')'))
-        .collect();
+    let number: String = entered.chars().filter(|c| !matches!(c, '(' | ')')).collect();
     let digits = number.strip_suffix(|c: char| c.is_ascii_uppercase());
     let is_new = number.len() == 8 && text::all_digits(&number);
     let is_old = digits.is_some_and(|digits| digits.len() == 10 && text::all_digits(digits));
@@ -226,9 +219,7 @@ fn residence_permit(
 /// Old card: 3 letters and 12 digits. Card since December 2023: 18 characters that start with 9.
 fn permanent_residence(entered: &str) -> Result<ParsedIdNumber, ValueError> {
     let is_old = entered.len() == 15
-        && entered
-            .get(..3)
-            .is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_uppercase()))
+        && entered.get(..3).is_some_and(|letters| letters.bytes().all(|b| b.is_ascii_uppercase()))
         && entered.get(3..).is_some_and(text::all_digits);
     if is_old {
         return Ok(plain(entered.to_owned()));
@@ -356,10 +347,7 @@ mod tests {
 
     #[test]
     fn any_document_parses_but_for_mistyped_resident_numbers() {
-        assert_eq!(
-            IdNumber::parse("34052419800101001x").unwrap().expose(),
-            "34052419800101001X"
-        );
+        assert_eq!(IdNumber::parse("34052419800101001x").unwrap().expose(), "34052419800101001X");
         assert!(IdNumber::parse("E12345678").is_ok());
         for text in [
             "",
@@ -372,11 +360,7 @@ mod tests {
             assert!(IdNumber::parse(text).is_err(), "{text}");
         }
         assert_eq!(
-            IdNumber::parse("110105201401019997")
-                .unwrap()
-                .resident()
-                .unwrap()
-                .sex,
+            IdNumber::parse("110105201401019997").unwrap().resident().unwrap().sex,
             resident::Sex::Male
         );
         assert_eq!(IdNumber::parse("E12345678").unwrap().resident(), None);

@@ -62,18 +62,12 @@ pub struct ValueError {
 impl ValueError {
     /// An error with its sentence in both languages.
     pub const fn new(why_en: &'static str, why_zh: &'static str) -> Self {
-        Self {
-            why_en: Cow::Borrowed(why_en),
-            why_zh: Cow::Borrowed(why_zh),
-        }
+        Self { why_en: Cow::Borrowed(why_en), why_zh: Cow::Borrowed(why_zh) }
     }
 
     /// An error whose sentences name a list or a limit known only at run time.
     pub(crate) fn built(why_en: String, why_zh: String) -> Self {
-        Self {
-            why_en: Cow::Owned(why_en),
-            why_zh: Cow::Owned(why_zh),
-        }
+        Self { why_en: Cow::Owned(why_en), why_zh: Cow::Owned(why_zh) }
     }
 
     /// The sentence in the language asked for.

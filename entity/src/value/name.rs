@@ -18,16 +18,10 @@ const LONGEST: usize = 36;
 const DOT: char = '·';
 
 fn parse(input: &str) -> Result<String, ValueError> {
-    let cleaned = text::clean(input)
-        .chars()
-        .map(|c| if is_dot(c) { DOT } else { c })
-        .collect::<String>();
+    let cleaned =
+        text::clean(input).chars().map(|c| if is_dot(c) { DOT } else { c }).collect::<String>();
     // Spaces around the dot carry nothing, and equal names must be equal texts.
-    let name = cleaned
-        .split(DOT)
-        .map(str::trim)
-        .collect::<Vec<_>>()
-        .join("·");
+    let name = cleaned.split(DOT).map(str::trim).collect::<Vec<_>>().join("·");
     if name.is_empty() {
         return Err(ValueError::new("Enter the name.", "请填写姓名。"));
     }
@@ -77,9 +71,8 @@ fn is_dot(c: char) -> bool {
 /// of one character. The length is not shown.
 fn mask(bare: &str) -> String {
     // A combining mark or variation selector is part of the character before it, not a last character.
-    let mut characters = bare
-        .chars()
-        .filter(|c| !is_combining_mark(*c) && !c.is_whitespace() && !c.is_control());
+    let mut characters =
+        bare.chars().filter(|c| !is_combining_mark(*c) && !c.is_whitespace() && !c.is_control());
     let Some(first) = characters.next() else {
         return "*".to_owned();
     };
@@ -111,30 +104,16 @@ mod tests {
             ("龙〇", "龙〇"),
             ("O'Neil-Wáng", "O'Neil-Wáng"),
         ] {
-            assert_eq!(
-                PersonName::parse(text).as_ref().map(Guarded::expose),
-                Ok(name),
-                "{text}"
-            );
+            assert_eq!(PersonName::parse(text).as_ref().map(Guarded::expose), Ok(name), "{text}");
         }
     }
 
     #[test]
     fn other_texts_are_refused() {
         let long = "王".repeat(37);
-        for text in [
-            "",
-            " ",
-            "王1",
-            "·明",
-            "明·",
-            "阿··卜",
-            "<b>王</b>",
-            "-",
-            "=王",
-            "王\u{7}明",
-            &long,
-        ] {
+        for text in
+            ["", " ", "王1", "·明", "明·", "阿··卜", "<b>王</b>", "-", "=王", "王\u{7}明", &long]
+        {
             assert!(PersonName::parse(text).is_err(), "{text}");
         }
     }

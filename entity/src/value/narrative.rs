@@ -15,11 +15,7 @@ const LONGEST: usize = 4000;
 
 fn parse(input: &str) -> Result<String, ValueError> {
     // NFC only: compatibility folding would rewrite ① or ㎡, which people mean as they stand.
-    let composed: String = input
-        .replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .nfc()
-        .collect();
+    let composed: String = input.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
     let narrative = composed.trim();
     if narrative.is_empty() {
         return Err(ValueError::new("Enter a text.", "请填写内容。"));
@@ -30,10 +26,7 @@ fn parse(input: &str) -> Result<String, ValueError> {
             "请将内容缩短至 4000 个字符以内。",
         ));
     }
-    if narrative
-        .chars()
-        .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
-    {
+    if narrative.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         return Err(ValueError::new(
             "Remove the control characters from the text.",
             "请删除内容中的控制字符。",

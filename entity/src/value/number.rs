@@ -100,11 +100,9 @@ mod tests {
 
     #[test]
     fn fen_read_and_print() {
-        for (text, value, printed) in [
-            ("1250", 125_000, "1250.00"),
-            ("0.5", 50, "0.50"),
-            ("-3.07", -307, "-3.07"),
-        ] {
+        for (text, value, printed) in
+            [("1250", 125_000, "1250.00"), ("0.5", 50, "0.50"), ("-3.07", -307, "-3.07")]
+        {
             assert_eq!(text.parse(), Ok(Fen(value)), "{text}");
             assert_eq!(Fen(value).to_string(), printed);
         }
@@ -112,19 +110,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            ".",
-            "-",
-            "5.",
-            ".5",
-            "1e3",
-            "1.2345",
-            "+1",
-            "1 2",
-            "--1",
-            "99999999999999999999",
-        ] {
+        for text in
+            ["", ".", "-", "5.", ".5", "1e3", "1.2345", "+1", "1 2", "--1", "99999999999999999999"]
+        {
             assert!(text.parse::<Thousandths>().is_err(), "{text}");
         }
         assert!("1.234".parse::<Fen>().is_err());

@@ -9,13 +9,8 @@ personal! {
 }
 
 fn parse(input: &str) -> Result<String, ValueError> {
-    let dialled: String = text::compact(input)
-        .chars()
-        .filter(|c| !is_separator(*c))
-        .collect();
-    let inland = dialled
-        .strip_prefix("+86")
-        .or_else(|| dialled.strip_prefix("0086"));
+    let dialled: String = text::compact(input).chars().filter(|c| !is_separator(*c)).collect();
+    let inland = dialled.strip_prefix("+86").or_else(|| dialled.strip_prefix("0086"));
     let number = match inland {
         Some(rest) if is_mobile(rest) || rest.starts_with('0') => rest.to_owned(),
         // Behind the country code the area code loses its zero.
@@ -36,10 +31,7 @@ fn parse(input: &str) -> Result<String, ValueError> {
 }
 
 fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        '-' | '(' | ')' | '.' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}'
-    )
+    matches!(c, '-' | '(' | ')' | '.' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 fn is_mobile(number: &str) -> bool {
@@ -95,11 +87,7 @@ mod tests {
             ("(0711) 1234567", "07111234567"),
             ("+852 1234 5678", "+85212345678"),
         ] {
-            assert_eq!(
-                Phone::parse(text).as_ref().map(Guarded::expose),
-                Ok(number),
-                "{text}"
-            );
+            assert_eq!(Phone::parse(text).as_ref().map(Guarded::expose), Ok(number), "{text}");
         }
     }
 

@@ -12,10 +12,7 @@ fn parse(input: &str) -> Result<String, ValueError> {
     if postal_code.len() == 6 && text::all_digits(&postal_code) && postal_code != "000000" {
         Ok(postal_code)
     } else {
-        Err(ValueError::new(
-            "Enter the six digits of the postal code.",
-            "请填写 6 位邮政编码。",
-        ))
+        Err(ValueError::new("Enter the six digits of the postal code.", "请填写 6 位邮政编码。"))
     }
 }
 
@@ -31,10 +28,7 @@ mod tests {
 
     #[test]
     fn six_digits() {
-        assert_eq!(
-            PostalCode::parse(" １００ ０２０").unwrap().expose(),
-            "100020"
-        );
+        assert_eq!(PostalCode::parse(" １００ ０２０").unwrap().expose(), "100020");
         for text in ["", "10002", "1000200", "10002A", "000000"] {
             assert!(PostalCode::parse(text).is_err(), "{text}");
         }

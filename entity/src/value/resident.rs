@@ -101,11 +101,8 @@ pub fn check_character(digits: &str) -> Option<char> {
     if digits.len() != 17 || !text::all_digits(digits) {
         return None;
     }
-    let sum: u32 = digits
-        .bytes()
-        .zip(WEIGHTS)
-        .map(|(byte, weight)| u32::from(byte - b'0') * weight)
-        .sum();
+    let sum: u32 =
+        digits.bytes().zip(WEIGHTS).map(|(byte, weight)| u32::from(byte - b'0') * weight).sum();
     CHECKS.get(usize::try_from(sum % 11).ok()?).copied()
 }
 
@@ -140,10 +137,7 @@ pub fn read(number: &str, today: Option<NaiveDate>) -> Result<Resident, Fault> {
         return Err(Fault::Check);
     }
     let sequence = part(14, 17)?;
-    let is_even = matches!(
-        sequence.bytes().last(),
-        Some(b'0' | b'2' | b'4' | b'6' | b'8')
-    );
+    let is_even = matches!(sequence.bytes().last(), Some(b'0' | b'2' | b'4' | b'6' | b'8'));
     let division = part(0, 6)?;
     Ok(Resident {
         division: division.to_owned(),
@@ -172,15 +166,9 @@ mod tests {
     fn parts_are_read() {
         let resident = read("11010519491231002X", None).unwrap();
         assert_eq!(resident.division, "110105");
-        assert_eq!(
-            resident.birth_date,
-            NaiveDate::from_ymd_opt(1949, 12, 31).unwrap()
-        );
+        assert_eq!(resident.birth_date, NaiveDate::from_ymd_opt(1949, 12, 31).unwrap());
         assert_eq!((resident.sex, resident.division_known), (Sex::Female, true));
-        assert_eq!(
-            read("110105201401019997", None).unwrap().sex.code(),
-            "RDXB:1"
-        );
+        assert_eq!(read("110105201401019997", None).unwrap().sex.code(), "RDXB:1");
         assert!(!read("990105201501010010", None).unwrap().division_known);
         assert!(read("110105201501010009", None).unwrap().sequence_zero);
     }

@@ -18,10 +18,7 @@ pub struct Sealed<T> {
 impl<T> Sealed<T> {
     /// Takes bytes as the codec made them.
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            of: PhantomData,
-        }
+        Self { bytes, of: PhantomData }
     }
 
     /// The encrypted bytes.
@@ -188,10 +185,7 @@ mod tests {
     fn debug_shows_no_content() {
         let sealed = Sealed::<IdNumber>::from_bytes(vec![1, 2, 3]);
         assert_eq!(format!("{sealed:?}"), "Sealed(…)");
-        assert_eq!(
-            format!("{:?}", LookupHash::from_bytes([7; 32])),
-            "LookupHash(…)"
-        );
+        assert_eq!(format!("{:?}", LookupHash::from_bytes([7; 32])), "LookupHash(…)");
     }
 
     #[test]
@@ -202,10 +196,7 @@ mod tests {
             Some(sealed)
         );
         let hash = LookupHash::from_bytes([7; 32]);
-        assert_eq!(
-            <LookupHash as ValueType>::try_from(Value::from(hash)).ok(),
-            Some(hash)
-        );
+        assert_eq!(<LookupHash as ValueType>::try_from(Value::from(hash)).ok(), Some(hash));
         assert!(<LookupHash as ValueType>::try_from(Value::from(vec![7u8; 31])).is_err());
     }
 }

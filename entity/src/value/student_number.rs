@@ -106,13 +106,7 @@ mod tests {
             }
             seen += 1;
             let got = NationalStudentNumber::parse(&line[1]);
-            assert_eq!(
-                got.is_ok(),
-                &line[2] == "valid",
-                "{}: {:?}",
-                &line[1],
-                got.err()
-            );
+            assert_eq!(got.is_ok(), &line[2] == "valid", "{}: {:?}", &line[1], got.err());
         }
         assert_eq!(seen, 9);
     }

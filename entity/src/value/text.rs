@@ -18,11 +18,7 @@ pub(crate) fn clean(input: &str) -> String {
 
 /// Like [`clean`], without any white space, in ASCII capitals: for numbers that people group as they like.
 pub(crate) fn compact(input: &str) -> String {
-    clean(input)
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_ascii_uppercase())
-        .collect()
+    clean(input).chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect()
 }
 
 /// True for a text of ASCII digits only, the empty one included.

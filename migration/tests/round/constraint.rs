@@ -64,10 +64,7 @@ fn duplicate<T: std::fmt::Debug>(
 /// gives where the row referred to is deleted.
 fn dangling<T: std::fmt::Debug>(result: Result<T, DbErr>) {
     match result {
-        Err(error) => assert!(
-            error.to_string().to_lowercase().contains("foreign key"),
-            "{error}"
-        ),
+        Err(error) => assert!(error.to_string().to_lowercase().contains("foreign key"), "{error}"),
         Ok(row) => panic!("refers to nothing: {row:?}"),
     }
 }
@@ -80,35 +77,22 @@ async fn enrollments(connection: &DatabaseConnection, seed: &Seed) -> Result<(),
         connection,
     );
 
-    let deleted = enrollment::Model {
-        lifecycle: Lifecycle::Deleted,
-        ..second
-    };
+    let deleted = enrollment::Model { lifecycle: Lifecycle::Deleted, ..second };
     deleted.into_active_model().insert(connection).await?;
     let ended = enrollment(seed, seed.student, EnrollmentState::Graduated)?;
     ended.into_active_model().insert(connection).await?;
 
     let mut untrue = enrollment(seed, seed.other_student, EnrollmentState::Graduated)?;
     untrue.live = true;
-    refused(
-        untrue.into_active_model().insert(connection).await,
-        "ck_enrollment_live",
-    );
+    refused(untrue.into_active_model().insert(connection).await, "ck_enrollment_live");
     let mut untrue = enrollment(seed, seed.other_student, EnrollmentState::Enrolled)?;
     untrue.live = false;
-    refused(
-        untrue.into_active_model().insert(connection).await,
-        "ck_enrollment_live",
-    );
+    refused(untrue.into_active_model().insert(connection).await, "ck_enrollment_live");
 
     let mut nowhere = enrollment(seed, seed.other_student, EnrollmentState::Enrolled)?;
     nowhere.school_id = OrganisationId::new();
     dangling(nowhere.into_active_model().insert(connection).await);
-    dangling(
-        student::Entity::delete_by_id(seed.student)
-            .exec(connection)
-            .await,
-    );
+    dangling(student::Entity::delete_by_id(seed.student).exec(connection).await);
     Ok(())
 }
 
@@ -125,10 +109,7 @@ async fn words(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr
             )
             .filter(enrollment::Column::StudentId.eq(seed.student))
             .filter(enrollment::Column::Live.eq(false));
-        refused(
-            update.exec(connection).await,
-            &format!("ck_enrollment_{column}"),
-        );
+        refused(update.exec(connection).await, &format!("ck_enrollment_{column}"));
     }
     let update =
         student::Entity::update_many().col_expr(student::Column::Transport, Expr::value("Walk"));
@@ -170,16 +151,11 @@ async fn places(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
         for column in 0..fitting.len() {
             let mut other = fitting;
             other[column] = !other[column];
-            refused(
-                grant(seed, reach, other)?.insert(connection).await,
-                "ck_access_grant_",
-            );
+            refused(grant(seed, reach, other)?.insert(connection).await, "ck_access_grant_");
         }
     }
     refused(
-        grant(seed, "elsewhere", [false; 5])?
-            .insert(connection)
-            .await,
+        grant(seed, "elsewhere", [false; 5])?.insert(connection).await,
         "ck_access_grant_reach",
     );
 
@@ -190,16 +166,11 @@ async fn places(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
 }
 
 async fn organisations(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
-    let school = organisation::Entity::find_by_id(seed.school)
-        .one(connection)
-        .await?;
+    let school = organisation::Entity::find_by_id(seed.school).one(connection).await?;
     let Some(school) = school else {
         return Err(DbErr::RecordNotFound("the planted school".to_owned()));
     };
-    let twin = organisation::Model {
-        id: OrganisationId::new(),
-        ..school.clone()
-    };
+    let twin = organisation::Model { id: OrganisationId::new(), ..school.clone() };
     duplicate(
         twin.into_active_model().insert(connection).await,
         "uq_organisation_school_code",
@@ -210,10 +181,7 @@ async fn organisations(connection: &DatabaseConnection, seed: &Seed) -> Result<(
         school_code: Some("123".to_owned()),
         ..school
     };
-    refused(
-        short.into_active_model().insert(connection).await,
-        "ck_organisation_school_code",
-    );
+    refused(short.into_active_model().insert(connection).await, "ck_organisation_school_code");
 
     let authority = |since, until| school_authority::Model {
         id: SchoolAuthorityId::new(),
@@ -224,10 +192,7 @@ async fn organisations(connection: &DatabaseConnection, seed: &Seed) -> Result<(
     };
     let past = authority(day(2020, 1, 1)?, Some(day(2022, 12, 31)?));
     past.into_active_model().insert(connection).await?;
-    authority(day(2023, 1, 1)?, None)
-        .into_active_model()
-        .insert(connection)
-        .await?;
+    authority(day(2023, 1, 1)?, None).into_active_model().insert(connection).await?;
     let second = authority(day(2024, 1, 1)?, None);
     duplicate(
         second.into_active_model().insert(connection).await,
@@ -286,25 +251,11 @@ async fn scores(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
             ..Default::default()
         })
     };
-    score("01", Some(Thousandths(9_999_900)))?
-        .insert(connection)
-        .await?;
+    score("01", Some(Thousandths(9_999_900)))?.insert(connection).await?;
     score("11", None)?.insert(connection).await?;
-    duplicate(
-        score("01", None)?.insert(connection).await,
-        "uq_score_nature",
-        connection,
-    );
-    refused(
-        score("12", Some(Thousandths(9_999_901)))?
-            .insert(connection)
-            .await,
-        "ck_score_value",
-    );
-    refused(
-        score("12", Some(Thousandths(-1)))?.insert(connection).await,
-        "ck_score_value",
-    );
+    duplicate(score("01", None)?.insert(connection).await, "uq_score_nature", connection);
+    refused(score("12", Some(Thousandths(9_999_901)))?.insert(connection).await, "ck_score_value");
+    refused(score("12", Some(Thousandths(-1)))?.insert(connection).await, "ck_score_value");
 
     let marks = |full, excellence, pass| exam_course::Model {
         id: ExamCourseId::new(),
@@ -316,17 +267,11 @@ async fn scores(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbEr
     };
     for (full, excellence, pass) in [(100, 101, 60), (100, 59, 60), (100, 85, -1)] {
         refused(
-            marks(full, excellence, pass)
-                .into_active_model()
-                .insert(connection)
-                .await,
+            marks(full, excellence, pass).into_active_model().insert(connection).await,
             "ck_exam_course_marks",
         );
     }
-    marks(100, 85, 60)
-        .into_active_model()
-        .insert(connection)
-        .await?;
+    marks(100, 85, 60).into_active_model().insert(connection).await?;
     Ok(())
 }
 
@@ -340,10 +285,7 @@ async fn students(connection: &DatabaseConnection, seed: &Seed) -> Result<(), Db
             ..Default::default()
         })
     };
-    refused(
-        without_number("1")?.update(connection).await,
-        "ck_student_id_number",
-    );
+    refused(without_number("1")?.update(connection).await, "ck_student_id_number");
     without_number("Z")?.update(connection).await?;
     Ok(())
 }
@@ -367,15 +309,11 @@ async fn sanctions(connection: &DatabaseConnection, seed: &Seed) -> Result<(), D
         })
     };
     let lifted_on = Some(day(2026, 3, 1)?);
-    for (state, lifted_on) in [
-        (sanction::SanctionState::Lifted, None),
-        (sanction::SanctionState::InForce, lifted_on),
-    ] {
+    for (state, lifted_on) in
+        [(sanction::SanctionState::Lifted, None), (sanction::SanctionState::InForce, lifted_on)]
+    {
         let untrue = sanction(state, lifted_on)?;
-        refused(
-            untrue.into_active_model().insert(connection).await,
-            "ck_sanction_lifted_on",
-        );
+        refused(untrue.into_active_model().insert(connection).await, "ck_sanction_lifted_on");
     }
     sanction(sanction::SanctionState::Lifted, lifted_on)?
         .into_active_model()
@@ -386,26 +324,13 @@ async fn sanctions(connection: &DatabaseConnection, seed: &Seed) -> Result<(), D
 
 /// Logins differ in case on both databases.
 async fn logins(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
-    let Some(account) = account::Entity::find_by_id(seed.account)
-        .one(connection)
-        .await?
-    else {
+    let Some(account) = account::Entity::find_by_id(seed.account).one(connection).await? else {
         return Err(DbErr::RecordNotFound("the planted account".to_owned()));
     };
-    let twin = account::Model {
-        id: AccountId::new(),
-        ..account.clone()
-    };
-    duplicate(
-        twin.into_active_model().insert(connection).await,
-        "uq_account_login",
-        connection,
-    );
-    let other = account::Model {
-        id: AccountId::new(),
-        login: account.login.to_uppercase(),
-        ..account
-    };
+    let twin = account::Model { id: AccountId::new(), ..account.clone() };
+    duplicate(twin.into_active_model().insert(connection).await, "uq_account_login", connection);
+    let other =
+        account::Model { id: AccountId::new(), login: account.login.to_uppercase(), ..account };
     other.into_active_model().insert(connection).await?;
     Ok(())
 }

@@ -66,18 +66,10 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         term,
         year_level,
     );
-    assert_eq!(
-        Vec::from_iter(seen.clone()),
-        tables(connection).await?,
-        "each table has an entity"
-    );
+    assert_eq!(Vec::from_iter(seen.clone()), tables(connection).await?, "each table has an entity");
 
     for table in seen {
-        if columns(connection, &table)
-            .await?
-            .iter()
-            .any(|column| column == "lifecycle")
-        {
+        if columns(connection, &table).await?.iter().any(|column| column == "lifecycle") {
             offers::<e::lifecycle::Lifecycle>(connection, &table, "lifecycle").await?;
         }
     }
@@ -108,24 +100,13 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
 /// The name of the table, once it agrees with the entity.
 async fn fits<E: EntityTrait>(connection: &DatabaseConnection) -> Result<String, DbErr> {
     let table = E::default().table_name().to_owned();
-    let expected: Vec<String> = E::Column::iter()
-        .map(|column| column.as_str().to_owned())
-        .collect();
-    assert_eq!(
-        columns(connection, &table).await?,
-        expected,
-        "columns of {table}"
-    );
+    let expected: Vec<String> =
+        E::Column::iter().map(|column| column.as_str().to_owned()).collect();
+    assert_eq!(columns(connection, &table).await?, expected, "columns of {table}");
 
-    let query = format!(
-        "SELECT \"{}\" FROM \"{table}\" LIMIT 0",
-        expected.join("\", \"")
-    );
+    let query = format!("SELECT \"{}\" FROM \"{table}\" LIMIT 0", expected.join("\", \""));
     connection
-        .execute_raw(Statement::from_string(
-            connection.get_database_backend(),
-            query,
-        ))
+        .execute_raw(Statement::from_string(connection.get_database_backend(), query))
         .await?;
     E::find().limit(1).all(connection).await?;
     Ok(table)
@@ -167,10 +148,7 @@ async fn offers<A: ActiveEnum<Value = String>>(
 
 async fn strings(connection: &DatabaseConnection, query: String) -> Result<Vec<String>, DbErr> {
     connection
-        .query_all_raw(Statement::from_string(
-            connection.get_database_backend(),
-            query,
-        ))
+        .query_all_raw(Statement::from_string(connection.get_database_backend(), query))
         .await?
         .iter()
         .map(|row| row.try_get("", "name"))

@@ -49,18 +49,10 @@ async fn all(connection: &DatabaseConnection) -> Outcome {
 }
 
 async fn up_and_down(connection: &DatabaseConnection) -> Outcome {
-    let names: Vec<String> = Migrator::migrations()
-        .iter()
-        .map(|migration| migration.name().to_owned())
-        .collect();
-    let before = Versions {
-        pending: names.clone(),
-        ..Versions::default()
-    };
-    let after = Versions {
-        applied: names,
-        ..Versions::default()
-    };
+    let names: Vec<String> =
+        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let before = Versions { pending: names.clone(), ..Versions::default() };
+    let after = Versions { applied: names, ..Versions::default() };
 
     assert_eq!(versions(connection).await?, before, "a new database");
     Migrator::up(connection, None).await?;
@@ -84,15 +76,11 @@ async fn newer_versions_are_unknown(connection: &DatabaseConnection) -> Outcome 
     let backend = connection.get_database_backend();
     let insert =
         format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{NEWER}', 0)");
-    connection
-        .execute_raw(Statement::from_string(backend, insert))
-        .await?;
+    connection.execute_raw(Statement::from_string(backend, insert)).await?;
     let versions = versions(connection).await?;
     assert_eq!(versions.unknown, [NEWER]);
     assert!(versions.pending.is_empty());
     let delete = format!("DELETE FROM seaql_migrations WHERE version = '{NEWER}'");
-    connection
-        .execute_raw(Statement::from_string(backend, delete))
-        .await?;
+    connection.execute_raw(Statement::from_string(backend, delete)).await?;
     Ok(())
 }

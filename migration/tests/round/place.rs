@@ -24,14 +24,8 @@ impl Place {
     /// A file in a temporary directory.
     pub(crate) async fn sqlite() -> Result<Self, DbErr> {
         let directory = TempDir::new().map_err(|error| DbErr::Custom(error.to_string()))?;
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            directory.path().join("round.db").display()
-        );
-        Ok(Self {
-            connection: connect(url).await?,
-            home: Home::Directory(directory),
-        })
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("round.db").display());
+        Ok(Self { connection: connect(url).await?, home: Home::Directory(directory) })
     }
 
     /// A new database on the server of `TEST_DATABASE_URL`, if that is set.
@@ -42,19 +36,16 @@ impl Place {
         let name = format!("xueji_migration_{}", Uuid::now_v7().simple());
         run_on_server(&url, format!("CREATE DATABASE {name}")).await?;
         let connection = connect(with_database(&url, &name)?).await?;
-        Ok(Some(Self {
-            connection,
-            home: Home::Server { url, name },
-        }))
+        Ok(Some(Self { connection, home: Home::Server { url, name } }))
     }
 
     /// Closes and removes the database.
     pub(crate) async fn remove(self) -> Result<(), DbErr> {
         self.connection.close().await?;
         match self.home {
-            Home::Directory(directory) => directory
-                .close()
-                .map_err(|error| DbErr::Custom(error.to_string())),
+            Home::Directory(directory) => {
+                directory.close().map_err(|error| DbErr::Custom(error.to_string()))
+            }
             Home::Server { url, name } => {
                 run_on_server(&url, format!("DROP DATABASE {name} WITH (FORCE)")).await
             }
@@ -70,9 +61,7 @@ async fn connect(url: String) -> Result<DatabaseConnection, DbErr> {
 
 async fn run_on_server(url: &str, statement: String) -> Result<(), DbErr> {
     let server = connect(url.to_owned()).await?;
-    server
-        .execute_raw(Statement::from_string(DbBackend::Postgres, statement))
-        .await?;
+    server.execute_raw(Statement::from_string(DbBackend::Postgres, statement)).await?;
     server.close().await
 }
 

@@ -51,20 +51,11 @@ pub(crate) fn instant() -> DateTimeUtc {
 
 /// Plants the rows.
 pub(crate) async fn plant(connection: &DatabaseConnection) -> Result<Seed, DbErr> {
-    let nation = organisation(
-        connection,
-        organisation::OrganisationLevel::Nation,
-        None,
-        None,
-    )
-    .await?;
-    let county = organisation(
-        connection,
-        organisation::OrganisationLevel::County,
-        Some(nation),
-        None,
-    )
-    .await?;
+    let nation =
+        organisation(connection, organisation::OrganisationLevel::Nation, None, None).await?;
+    let county =
+        organisation(connection, organisation::OrganisationLevel::County, Some(nation), None)
+            .await?;
     let school = organisation(
         connection,
         organisation::OrganisationLevel::School,

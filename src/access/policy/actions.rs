@@ -33,9 +33,7 @@ impl Actions {
 
     /// The id of an action name.
     pub fn id(&self, name: &str) -> Option<ActionId> {
-        (0..)
-            .zip(&self.names)
-            .find_map(|(id, known)| (*known == name).then_some(id))
+        (0..).zip(&self.names).find_map(|(id, known)| (*known == name).then_some(id))
     }
 
     /// The number of actions.
@@ -51,10 +49,8 @@ impl Actions {
     /// What the pairs of the grants that cover the row may do together; none when nobody lets them.
     pub fn may(&self, held: &[Pair], action: ActionId) -> Option<Act> {
         let mut found: Option<Act> = None;
-        for (_, _, act) in self
-            .grants
-            .iter()
-            .filter(|(id, pair, _)| *id == action && held.contains(pair))
+        for (_, _, act) in
+            self.grants.iter().filter(|(id, pair, _)| *id == action && held.contains(pair))
         {
             match &mut found {
                 None => found = Some(act.clone()),

@@ -17,15 +17,9 @@ const RUN: &str = "run";
 /// The names under which casbin knows the pairs: role and reach.
 pub(super) fn pair_names(roles: &Roles, pairs: &[Pair]) -> Vec<(Pair, String, String)> {
     let name = |pair: &Pair| {
-        roles
-            .get(pair.role)
-            .map(|role| format!("role:{}", role.name))
-            .unwrap_or_default()
+        roles.get(pair.role).map(|role| format!("role:{}", role.name)).unwrap_or_default()
     };
-    pairs
-        .iter()
-        .map(|pair| (*pair, name(pair), format!("reach:{}", pair.reach.word())))
-        .collect()
+    pairs.iter().map(|pair| (*pair, name(pair), format!("reach:{}", pair.reach.word()))).collect()
 }
 
 /// A column line as casbin reads it.
@@ -34,25 +28,13 @@ fn column_rule(line: &ColumnLine, name: &str, roles: &Roles) -> Vec<String> {
         let spoken = Uses::VERBS
             .iter()
             .filter(|(bit, _, _)| among.contains(*bit) && line.uses.contains(*bit));
-        spoken
-            .map(|(_, word, _)| *word)
-            .collect::<Vec<_>>()
-            .join(" ")
+        spoken.map(|(_, word, _)| *word).collect::<Vec<_>>().join(" ")
     };
     let shown = Uses::FULL.union(Uses::MASKED);
-    let used = Uses::VERBS
-        .iter()
-        .fold(Uses::NONE, |all, (bit, _, _)| all.union(*bit))
-        .without(shown);
-    let sight = if line.uses.intersects(shown) {
-        words(shown)
-    } else {
-        "hidden".to_owned()
-    };
-    let role = roles
-        .get(line.pair.role)
-        .map(|role| role.name.as_str())
-        .unwrap_or_default();
+    let used =
+        Uses::VERBS.iter().fold(Uses::NONE, |all, (bit, _, _)| all.union(*bit)).without(shown);
+    let sight = if line.uses.intersects(shown) { words(shown) } else { "hidden".to_owned() };
+    let role = roles.get(line.pair.role).map(|role| role.name.as_str()).unwrap_or_default();
     vec![
         format!("col:{name}"),
         format!("role:{role}"),
@@ -70,35 +52,19 @@ pub(super) fn policy(
     version: String,
 ) -> Result<Policy, Problems> {
     let lines = checked.rules.len();
-    let names: Vec<String> = catalogue
-        .coordinates
-        .iter()
-        .map(|coordinate| coordinate.name())
-        .collect();
+    let names: Vec<String> =
+        catalogue.coordinates.iter().map(|coordinate| coordinate.name()).collect();
     let pairs = pair_names(&checked.roles, &checked.roles.pairs());
-    let mut compiler = Compiler {
-        oracle,
-        roles: &checked.roles,
-        catalogue,
-        names,
-        pairs,
-    };
-    let (mut table, actions) = compiler
-        .run(&checked)
-        .map_err(|why| Problems(vec![Problem::file(MODEL, why)]))?;
+    let mut compiler = Compiler { oracle, roles: &checked.roles, catalogue, names, pairs };
+    let (mut table, actions) =
+        compiler.run(&checked).map_err(|why| Problems(vec![Problem::file(MODEL, why)]))?;
     derive(&mut table, catalogue);
     open(&mut table, catalogue);
     let undone = masks::undone(&table, catalogue, &checked.roles);
     if !undone.is_empty() {
         return Err(Problems(undone));
     }
-    Ok(Policy {
-        table,
-        roles: checked.roles,
-        actions,
-        version,
-        lines,
-    })
+    Ok(Policy { table, roles: checked.roles, actions, version, lines })
 }
 
 struct Compiler<'a> {
@@ -113,40 +79,23 @@ impl Compiler<'_> {
     fn run(&mut self, checked: &Checked) -> Result<(Table, Actions), String> {
         self.oracle.link(self.roles)?;
         let pairs = self.pairs.iter().map(|(pair, _, _)| *pair).collect();
-        let mut table = Table::new(
-            pairs,
-            self.catalogue.nouns(),
-            self.names.len(),
-            checked.rules.clone(),
-        );
+        let mut table =
+            Table::new(pairs, self.catalogue.nouns(), self.names.len(), checked.rules.clone());
         for (field, name) in (0..).zip(self.names.clone()) {
-            let lines: Vec<&ColumnLine> = checked
-                .columns
-                .iter()
-                .filter(|line| line.field == field)
-                .collect();
+            let lines: Vec<&ColumnLine> =
+                checked.columns.iter().filter(|line| line.field == field).collect();
             self.column(&mut table, field, &name, &lines)?;
         }
         let mut grants = Vec::new();
         for (id, name) in (0..).zip(&self.catalogue.actions) {
-            let lines: Vec<&ActionLine> = checked
-                .actions
-                .iter()
-                .filter(|line| line.action == usize::from(id))
-                .collect();
+            let lines: Vec<&ActionLine> =
+                checked.actions.iter().filter(|line| line.action == usize::from(id)).collect();
             self.action(&mut grants, id, name, &lines)?;
         }
         for (_, pair, act) in &grants {
             for &field in &act.columns {
                 let cell = table.cell(*pair, field);
-                table.set(
-                    *pair,
-                    field,
-                    Cell {
-                        uses: cell.uses.union(Uses::WRITE),
-                        ..cell
-                    },
-                );
+                table.set(*pair, field, Cell { uses: cell.uses.union(Uses::WRITE), ..cell });
             }
         }
         Ok((table, Actions::new(self.catalogue.actions.clone(), grants)))
@@ -159,8 +108,7 @@ impl Compiler<'_> {
         name: &str,
         lines: &[&ColumnLine],
     ) -> Result<(), String> {
-        self.oracle
-            .load(lines.iter().map(|line| column_rule(line, name, self.roles)))?;
+        self.oracle.load(lines.iter().map(|line| column_rule(line, name, self.roles)))?;
         let what = format!("col:{name}");
         for (pair, role, reach) in &self.pairs {
             let mut uses = Uses::NONE;
@@ -204,12 +152,8 @@ impl Compiler<'_> {
         name: &str,
         lines: &[&ActionLine],
     ) -> Result<(), String> {
-        let column = |field: FieldId| {
-            self.names
-                .get(usize::from(field))
-                .cloned()
-                .unwrap_or_default()
-        };
+        let column =
+            |field: FieldId| self.names.get(usize::from(field)).cloned().unwrap_or_default();
         let rules: Vec<Vec<String>> = lines
             .iter()
             .map(|line| {
@@ -231,21 +175,16 @@ impl Compiler<'_> {
             .collect();
         self.oracle.load(rules)?;
         let what = format!("act:{name}");
-        let columns: BTreeSet<FieldId> = lines
-            .iter()
-            .flat_map(|line| line.columns.iter().copied())
-            .collect();
+        let columns: BTreeSet<FieldId> =
+            lines.iter().flat_map(|line| line.columns.iter().copied()).collect();
         for (pair, role, reach) in &self.pairs {
             if !self.oracle.ask(&what, role, reach, RUN)? {
                 continue;
             }
             let mut set = BTreeSet::new();
             for &field in &columns {
-                let column = self
-                    .names
-                    .get(usize::from(field))
-                    .map(String::as_str)
-                    .unwrap_or_default();
+                let column =
+                    self.names.get(usize::from(field)).map(String::as_str).unwrap_or_default();
                 if self.oracle.ask(&what, role, reach, column)? {
                     set.insert(field);
                 }
@@ -291,21 +230,10 @@ fn derive(table: &mut Table, catalogue: &Catalogue) {
                 uses.intersection(cell)
             });
             let both = Uses::FULL.union(Uses::MASKED);
-            let uses = if common.contains(both) {
-                common.without(Uses::MASKED)
-            } else {
-                common
-            };
+            let uses = if common.contains(both) { common.without(Uses::MASKED) } else { common };
             let shown =
                 uses.contains(Uses::FULL) || (uses.contains(Uses::MASKED) && coordinate.text);
-            let cell = if shown {
-                Cell {
-                    uses,
-                    rule: strictest.rule,
-                }
-            } else {
-                Cell::default()
-            };
+            let cell = if shown { Cell { uses, rule: strictest.rule } } else { Cell::default() };
             table.set(pair, field, cell);
         }
     }

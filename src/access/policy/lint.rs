@@ -45,28 +45,18 @@ pub(super) struct ActionLine {
 
 /// Checks all files. Without problems the result holds every line.
 pub(super) fn check(source: &Source, catalogue: &Catalogue) -> (Checked, Vec<Problem>) {
-    let mut problems: Vec<Problem> = catalogue
-        .problems()
-        .into_iter()
-        .map(|why| Problem::file("", why))
-        .collect();
+    let mut problems: Vec<Problem> =
+        catalogue.problems().into_iter().map(|why| Problem::file("", why)).collect();
     let roles = Roles::read(source, &mut problems);
     let mut lint = Lint {
         catalogue,
         index: catalogue.index(),
-        checked: Checked {
-            roles,
-            columns: Vec::new(),
-            actions: Vec::new(),
-            rules: Vec::new(),
-        },
+        checked: Checked { roles, columns: Vec::new(), actions: Vec::new(), rules: Vec::new() },
         problems,
     };
     lint.columns(source);
     lint.actions(source);
-    let Lint {
-        checked, problems, ..
-    } = lint;
+    let Lint { checked, problems, .. } = lint;
     (checked, problems)
 }
 
@@ -121,48 +111,36 @@ impl Lint<'_> {
                     earlier.push((line.number, pair));
                     match clash {
                         None => self.keep_column(file, &line, field, said),
-                        Some((at, other)) if other == pair => Err(format!(
-                            "line {at} already speaks of this column, role and reach"
-                        )),
+                        Some((at, other)) if other == pair => {
+                            Err(format!("line {at} already speaks of this column, role and reach"))
+                        }
                         Some((at, _)) => Err(format!(
                             "line {at} contradicts this: nobody reads the column, or somebody does"
                         )),
                     }
                 });
-                self.problems.extend(
-                    outcome
-                        .err()
-                        .map(|why| Problem::line(file, line.number, why)),
-                );
+                self.problems
+                    .extend(outcome.err().map(|why| Problem::line(file, line.number, why)));
             }
         }
         if !any_line {
-            self.problems.push(Problem::file(
-                "",
-                "the policy is empty: no column has a line".to_owned(),
-            ));
+            self.problems
+                .push(Problem::file("", "the policy is empty: no column has a line".to_owned()));
         }
         // One problem for each noun, so that a new table is read as one omission.
         let mut uncovered: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (field, coordinate) in (0..).zip(&self.catalogue.coordinates) {
             if !matches!(coordinate.class, Class::Derived(_)) && !named.contains(&field) {
-                uncovered
-                    .entry(coordinate.noun)
-                    .or_default()
-                    .push(coordinate.field);
+                uncovered.entry(coordinate.noun).or_default().push(coordinate.field);
             }
         }
         for (noun, fields) in uncovered {
-            let names: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{noun}.{field}"))
-                .collect();
+            let names: Vec<String> = fields.iter().map(|field| format!("{noun}.{field}")).collect();
             let why = format!(
                 "no line speaks of {}; a column nobody reads says so: `p, {noun}.x, -, -, hidden,`",
                 names.join(", ")
             );
-            self.problems
-                .push(Problem::file(&format!("{noun}.csv"), why));
+            self.problems.push(Problem::file(&format!("{noun}.csv"), why));
         }
     }
 
@@ -175,12 +153,7 @@ impl Lint<'_> {
     ) -> Result<(), String> {
         if let Said::Grants(pair, uses) = said {
             let rule = self.rule(file, line)?;
-            self.checked.columns.push(ColumnLine {
-                field,
-                pair,
-                uses,
-                rule,
-            });
+            self.checked.columns.push(ColumnLine { field, pair, uses, rule });
         }
         Ok(())
     }
@@ -206,10 +179,7 @@ impl Lint<'_> {
             _ => return Err("is not `p, column, role, reach, sight, uses`".to_owned()),
         };
         no_wildcard(line)?;
-        let field = *self
-            .index
-            .get(*name)
-            .ok_or_else(|| format!("there is no column {name}"))?;
+        let field = *self.index.get(*name).ok_or_else(|| format!("there is no column {name}"))?;
         let coordinate = self
             .catalogue
             .coordinates
@@ -253,19 +223,11 @@ impl Lint<'_> {
     }
 
     fn pair(&self, role: &str, reach: &str) -> Result<Pair, String> {
-        let id = self
-            .checked
-            .roles
-            .id(role)
-            .ok_or_else(|| format!("there is no role {role}"))?;
+        let id = self.checked.roles.id(role).ok_or_else(|| format!("there is no role {role}"))?;
         let reach = Reach::from_word(reach)
             .ok_or_else(|| format!("`{reach}` is no reach; the reaches are {}", reach_words()))?;
-        let held = self
-            .checked
-            .roles
-            .get(id)
-            .map(|role| role.reaches.as_slice())
-            .unwrap_or_default();
+        let held =
+            self.checked.roles.get(id).map(|role| role.reaches.as_slice()).unwrap_or_default();
         if !held.contains(&reach) {
             let may: Vec<&str> = held.iter().map(|reach| reach.word()).collect();
             return Err(format!(
@@ -285,33 +247,19 @@ impl Lint<'_> {
             let outcome = self.action(&line).and_then(|(action, grants)| {
                 let pair = grants.as_ref().map(|(pair, _)| *pair);
                 if let Some(at) = seen.insert((action, pair), line.number) {
-                    return Err(format!(
-                        "line {at} already speaks of this action, role and reach"
-                    ));
+                    return Err(format!("line {at} already speaks of this action, role and reach"));
                 }
                 let Some((pair, columns)) = grants else {
                     return Ok(());
                 };
                 let rule = self.rule(ACTIONS, &line)?;
-                self.checked.actions.push(ActionLine {
-                    action,
-                    pair,
-                    columns,
-                    rule,
-                });
+                self.checked.actions.push(ActionLine { action, pair, columns, rule });
                 Ok(())
             });
-            self.problems.extend(
-                outcome
-                    .err()
-                    .map(|why| Problem::line(ACTIONS, line.number, why)),
-            );
+            self.problems.extend(outcome.err().map(|why| Problem::line(ACTIONS, line.number, why)));
         }
         for ((action, pair), line) in &seen {
-            if pair.is_none()
-                && seen
-                    .keys()
-                    .any(|(other, pair)| other == action && pair.is_some())
+            if pair.is_none() && seen.keys().any(|(other, pair)| other == action && pair.is_some())
             {
                 self.problems.push(Problem::line(
                     ACTIONS,
@@ -320,13 +268,8 @@ impl Lint<'_> {
                 ));
             }
         }
-        let uncovered: Vec<&str> = self
-            .catalogue
-            .actions
-            .iter()
-            .copied()
-            .filter(|name| !named.contains(name))
-            .collect();
+        let uncovered: Vec<&str> =
+            self.catalogue.actions.iter().copied().filter(|name| !named.contains(name)).collect();
         if !uncovered.is_empty() {
             let why = format!(
                 "no line speaks of {}; an action nobody runs says so: `p, x.y, -, -,`",
@@ -360,15 +303,9 @@ impl Lint<'_> {
         let noun = name.split('.').next().unwrap_or_default();
         let mut set = Vec::new();
         for word in columns.split_whitespace() {
-            let full = if word.contains('.') {
-                word.to_owned()
-            } else {
-                format!("{noun}.{word}")
-            };
-            let field = *self
-                .index
-                .get(&full)
-                .ok_or_else(|| format!("there is no column {full}"))?;
+            let full = if word.contains('.') { word.to_owned() } else { format!("{noun}.{word}") };
+            let field =
+                *self.index.get(&full).ok_or_else(|| format!("there is no column {full}"))?;
             let stored = self
                 .catalogue
                 .coordinates
@@ -388,9 +325,9 @@ impl Lint<'_> {
 
 fn no_wildcard(line: &Line<'_>) -> Result<(), String> {
     match line.cells.iter().find(|cell| cell.contains('*')) {
-        Some(cell) => Err(format!(
-            "`{cell}`: there are no wildcards; name each column, role and reach"
-        )),
+        Some(cell) => {
+            Err(format!("`{cell}`: there are no wildcards; name each column, role and reach"))
+        }
         None => Ok(()),
     }
 }

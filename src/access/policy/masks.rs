@@ -19,16 +19,8 @@ const UNMASKABLE: &[(&str, &str)] = &[(
 
 /// A masked column, a column that tells it, and how.
 const TELLING: &[(&str, &str, &str)] = &[
-    (
-        "student.name",
-        "student.name_pinyin",
-        "the pinyin spells the name",
-    ),
-    (
-        "student.name",
-        "student.email",
-        "an address for mail often is the name",
-    ),
+    ("student.name", "student.name_pinyin", "the pinyin spells the name"),
+    ("student.name", "student.email", "an address for mail often is the name"),
     (
         "student.current_address",
         "student.postal_code",
@@ -49,16 +41,8 @@ const TELLING: &[(&str, &str, &str)] = &[
         "student.postal_code",
         "the postal code is finer than the county that the mask keeps",
     ),
-    (
-        "student.home_address",
-        "student.distance_m",
-        "the distance draws a circle around the school",
-    ),
-    (
-        "student.id_number",
-        "identity_document.number",
-        "the document carries the same number",
-    ),
+    ("student.home_address", "student.distance_m", "the distance draws a circle around the school"),
+    ("student.id_number", "identity_document.number", "the document carries the same number"),
     (
         "student.national_student_number",
         "student.id_number",
@@ -85,35 +69,18 @@ const TELLING: &[(&str, &str, &str)] = &[
 pub(super) fn undone(table: &Table, catalogue: &Catalogue, roles: &Roles) -> Vec<Problem> {
     let index = catalogue.index();
     let sees = |name: &str, pair: Pair| {
-        index
-            .get(name)
-            .map_or(Sight::Hidden, |&field| table.cell(pair, field).uses.sight())
+        index.get(name).map_or(Sight::Hidden, |&field| table.cell(pair, field).uses.sight())
     };
-    let line = |name: &str, pair: Pair| {
-        index
-            .get(name)
-            .and_then(|&field| table.cell(pair, field).rule)
-    };
+    let line =
+        |name: &str, pair: Pair| index.get(name).and_then(|&field| table.cell(pair, field).rule);
     let mut problems = Vec::new();
     for (name, why) in UNMASKABLE {
-        for &pair in table
-            .pairs()
-            .iter()
-            .filter(|&&pair| sees(name, pair) == Sight::Masked)
-        {
-            problems.push(at(
-                table,
-                line(name, pair),
-                format!("{name} cannot be masked: {why}"),
-            ));
+        for &pair in table.pairs().iter().filter(|&&pair| sees(name, pair) == Sight::Masked) {
+            problems.push(at(table, line(name, pair), format!("{name} cannot be masked: {why}")));
         }
     }
     for (masked, telling, how) in TELLING {
-        let mask = table
-            .pairs()
-            .iter()
-            .copied()
-            .find(|&pair| sees(masked, pair) == Sight::Masked);
+        let mask = table.pairs().iter().copied().find(|&pair| sees(masked, pair) == Sight::Masked);
         let tells =
             |pair: &Pair| sees(telling, *pair) == Sight::Full && sees(masked, *pair) != Sight::Full;
         if let (Some(mask), Some(told)) = (mask, table.pairs().iter().copied().find(tells)) {

@@ -23,10 +23,8 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
                     Class::Derived(_) => " =",
                     Class::Outlet => " !",
                 };
-                let cells = pairs
-                    .iter()
-                    .map(|&pair| cell(policy.table.cell(pair, field).uses))
-                    .collect();
+                let cells =
+                    pairs.iter().map(|&pair| cell(policy.table.cell(pair, field).uses)).collect();
                 (format!("{}{mark}", coordinate.name()), cells)
             })
             .collect();
@@ -35,21 +33,14 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
     let rows: Vec<(String, Vec<String>)> = (0..)
         .zip(&catalogue.actions)
         .map(|(action, name)| {
-            let cells = pairs
-                .iter()
-                .map(|&pair| match policy.actions.may(&[pair], action) {
-                    Some(act) => format!("{}", act.columns.len()),
-                    None => ".".to_owned(),
-                });
+            let cells = pairs.iter().map(|&pair| match policy.actions.may(&[pair], action) {
+                Some(act) => format!("{}", act.columns.len()),
+                None => ".".to_owned(),
+            });
             ((*name).to_owned(), cells.collect())
         })
         .collect();
-    grid(
-        &mut text,
-        "actions: the number of columns that may be set",
-        &heads,
-        &rows,
-    );
+    grid(&mut text, "actions: the number of columns that may be set", &heads, &rows);
     for (action, name) in (0..).zip(&catalogue.actions) {
         for &pair in pairs {
             let Some(act) = policy.actions.may(&[pair], action) else {
@@ -61,10 +52,7 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
                 .filter_map(|&field| catalogue.coordinates.get(usize::from(field)))
                 .map(|coordinate| coordinate.name())
                 .collect();
-            line(
-                &mut text,
-                &format!("{name} {}: {}", policy.roles.words(pair), columns.join(" ")),
-            );
+            line(&mut text, &format!("{name} {}: {}", policy.roles.words(pair), columns.join(" ")));
         }
     }
     text
@@ -97,18 +85,10 @@ fn cell(uses: Uses) -> String {
 fn heads(policy: &Policy, pairs: &[Pair]) -> Vec<(String, String)> {
     let mut heads: Vec<(String, String)> = Vec::new();
     for pair in pairs {
-        let name = policy
-            .roles
-            .get(pair.role)
-            .map(|role| role.name.as_str())
-            .unwrap_or_default();
+        let name = policy.roles.get(pair.role).map(|role| role.name.as_str()).unwrap_or_default();
         let reach: String = pair.reach.word().chars().take(4).collect();
         let short: String = name.chars().take(4).collect();
-        let taken = |role: &str| {
-            heads
-                .iter()
-                .any(|(other, at)| other == role && *at == reach)
-        };
+        let taken = |role: &str| heads.iter().any(|(other, at)| other == role && *at == reach);
         let role = if taken(&short) {
             let start: String = name.chars().take(3).collect();
             (2..)
@@ -130,27 +110,12 @@ fn legend(policy: &Policy, heads: &[(String, String)]) -> String {
         &mut text,
         "f filter, s search, o sort, g group, a aggregate, x export, m match, w written by an action",
     );
-    line(
-        &mut text,
-        "> reference, = computed from other columns, ! outlet",
-    );
-    line(
-        &mut text,
-        "A pair with nothing in a block is left out of it.",
-    );
+    line(&mut text, "> reference, = computed from other columns, ! outlet");
+    line(&mut text, "A pair with nothing in a block is left out of it.");
     for (&pair, (role, reach)) in policy.table.pairs().iter().zip(heads) {
-        let chinese = policy
-            .roles
-            .get(pair.role)
-            .map(|role| role.chinese.as_str())
-            .unwrap_or_default();
-        line(
-            &mut text,
-            &format!(
-                "{role:<4} {reach:<4}  {} {chinese}",
-                policy.roles.words(pair)
-            ),
-        );
+        let chinese =
+            policy.roles.get(pair.role).map(|role| role.chinese.as_str()).unwrap_or_default();
+        line(&mut text, &format!("{role:<4} {reach:<4}  {} {chinese}", policy.roles.words(pair)));
     }
     text
 }
@@ -170,13 +135,10 @@ fn grid(
             .max(4)
     };
     let used = |column: &usize| {
-        rows.iter()
-            .any(|(_, cells)| cells.get(*column).is_some_and(|cell| cell != "."))
+        rows.iter().any(|(_, cells)| cells.get(*column).is_some_and(|cell| cell != "."))
     };
-    let columns: Vec<(usize, usize)> = (0..heads.len())
-        .filter(used)
-        .map(|column| (column, width(column)))
-        .collect();
+    let columns: Vec<(usize, usize)> =
+        (0..heads.len()).filter(used).map(|column| (column, width(column))).collect();
     let names = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut row = |name: &str, cell: &dyn Fn(usize) -> String| {
         let mut out = format!("{name:<names$}");
@@ -187,21 +149,11 @@ fn grid(
     };
     row("", &|_| String::new());
     row(&format!("[{title}]"), &|column| {
-        heads
-            .get(column)
-            .map(|(role, _)| role.clone())
-            .unwrap_or_default()
+        heads.get(column).map(|(role, _)| role.clone()).unwrap_or_default()
     });
-    row("", &|column| {
-        heads
-            .get(column)
-            .map(|(_, reach)| reach.clone())
-            .unwrap_or_default()
-    });
+    row("", &|column| heads.get(column).map(|(_, reach)| reach.clone()).unwrap_or_default());
     for (name, cells) in rows {
-        row(name, &|column| {
-            cells.get(column).cloned().unwrap_or_default()
-        });
+        row(name, &|column| cells.get(column).cloned().unwrap_or_default());
     }
 }
 

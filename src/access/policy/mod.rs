@@ -46,9 +46,7 @@ impl Policy {
     /// Loads the policy of a folder. Asks casbin for every cell, off the async threads.
     pub async fn load(dir: &Path, catalogue: &Catalogue) -> Result<Policy, Problems> {
         let dir = dir.to_owned();
-        let source = blocking(move || Source::read(&dir))
-            .await?
-            .map_err(Problems::one)?;
+        let source = blocking(move || Source::read(&dir)).await?.map_err(Problems::one)?;
         Policy::compile(source, catalogue).await
     }
 
@@ -81,11 +79,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problems> {
     let stopped = |error: tokio::task::JoinError| {
-        let why = if error.is_panic() {
-            "failed inside"
-        } else {
-            "was cancelled"
-        };
+        let why = if error.is_panic() { "failed inside" } else { "was cancelled" };
         Problems::one(Problem::file(
             "",
             format!("compiling the policy {why}; the policy is not in force"),
@@ -127,14 +121,8 @@ pub struct Summary {
 /// Checks policy texts against the catalogue.
 pub async fn check(source: Source, catalogue: &Catalogue) -> Report {
     match Policy::compile(source, catalogue).await {
-        Err(Problems(problems)) => Report {
-            problems,
-            summary: None,
-        },
-        Ok(policy) => Report {
-            problems: Vec::new(),
-            summary: Some(Summary::of(&policy)),
-        },
+        Err(Problems(problems)) => Report { problems, summary: None },
+        Ok(policy) => Report { problems: Vec::new(), summary: Some(Summary::of(&policy)) },
     }
 }
 
@@ -147,10 +135,7 @@ impl Summary {
             .pairs()
             .iter()
             .map(|&pair| {
-                fields
-                    .clone()
-                    .filter(|&field| !table.cell(pair, field).uses.is_empty())
-                    .count()
+                fields.clone().filter(|&field| !table.cell(pair, field).uses.is_empty()).count()
             })
             .sum();
         Summary {
@@ -168,16 +153,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary {
-            version,
-            roles,
-            pairs,
-            coordinates,
-            actions,
-            lines,
-            cells,
-            granting,
-        } = self;
+        let Summary { version, roles, pairs, coordinates, actions, lines, cells, granting } = self;
         write!(
             f,
             "policy {version}: {roles} roles at {pairs} pairs, {coordinates} coordinates, {actions} actions, \
@@ -212,20 +188,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub(crate) fn file(file: &str, why: String) -> Problem {
-        Problem {
-            file: file.to_owned(),
-            line: None,
-            why,
-        }
+        Problem { file: file.to_owned(), line: None, why }
     }
 
     /// A problem of a line.
     pub(crate) fn line(file: &str, line: u32, why: String) -> Problem {
-        Problem {
-            file: file.to_owned(),
-            line: Some(line),
-            why,
-        }
+        Problem { file: file.to_owned(), line: Some(line), why }
     }
 }
 

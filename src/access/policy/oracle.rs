@@ -40,9 +40,7 @@ impl Oracle {
     ) -> Result<(), String> {
         let assertions = self.0.get_mut_model().get_mut_model().get_mut("p");
         let assertion = assertions.and_then(|assertions| assertions.get_mut("p"));
-        let policy = assertion
-            .ok_or("the model has no policy section")?
-            .get_mut_policy();
+        let policy = assertion.ok_or("the model has no policy section")?.get_mut_policy();
         policy.clear();
         policy.extend(lines);
         Ok(())
@@ -56,9 +54,7 @@ impl Oracle {
                 self.0.get_mut_model().add_policy("g", "g", rule.to_vec());
             }
         }
-        self.0
-            .build_role_links()
-            .map_err(|error| format!("the role links fail: {error}"))
+        self.0.build_role_links().map_err(|error| format!("the role links fail: {error}"))
     }
 
     /// The question: may the role at the reach do this with that?
@@ -90,12 +86,7 @@ impl Oracle {
         if !ask(self, granted)? {
             return Err("the matcher does not grant what a line says".to_owned());
         }
-        for (place, word) in [
-            (0, "col:a.c"),
-            (1, "role:y"),
-            (2, "reach:ward"),
-            (3, "sort"),
-        ] {
+        for (place, word) in [(0, "col:a.c"), (1, "role:y"), (2, "reach:ward"), (3, "sort")] {
             let mut other = granted;
             if let Some(cell) = other.get_mut(place) {
                 *cell = word;
@@ -128,10 +119,8 @@ fn can(sight: Dynamic, uses: Dynamic, verb: Dynamic) -> Dynamic {
 /// Everything but the matcher is fixed: another effect panics at the first question or allows by default.
 fn definitions(model: &DefaultModel) -> Result<(), String> {
     let value = |section: &str| {
-        let assertion = model
-            .get_model()
-            .get(section)
-            .and_then(|assertions| assertions.get(section));
+        let assertion =
+            model.get_model().get(section).and_then(|assertions| assertions.get(section));
         assertion
             .map(|assertion| assertion.value.split_whitespace().collect::<String>())
             .unwrap_or_default()
@@ -146,9 +135,5 @@ fn definitions(model: &DefaultModel) -> Result<(), String> {
             return Err(format!("the definition of {section} must stay as shipped"));
         }
     }
-    if value("m").is_empty() {
-        Err("has no matcher".to_owned())
-    } else {
-        Ok(())
-    }
+    if value("m").is_empty() { Err("has no matcher".to_owned()) } else { Ok(()) }
 }

@@ -37,8 +37,7 @@ pub struct Roles {
 impl Roles {
     /// The id of a role name.
     pub fn id(&self, name: &str) -> Option<RoleId> {
-        self.iter()
-            .find_map(|(id, role)| (role.name == name).then_some(id))
+        self.iter().find_map(|(id, role)| (role.name == name).then_some(id))
     }
 
     /// The role of an id.
@@ -55,11 +54,7 @@ impl Roles {
     pub fn pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = self
             .iter()
-            .flat_map(|(id, role)| {
-                role.reaches
-                    .iter()
-                    .map(move |&reach| Pair { role: id, reach })
-            })
+            .flat_map(|(id, role)| role.reaches.iter().map(move |&reach| Pair { role: id, reach }))
             .collect();
         pairs.sort_unstable();
         pairs
@@ -80,9 +75,7 @@ impl Roles {
         heir == ancestor
             || links > 0
                 && self.get(heir).is_some_and(|role| {
-                    role.inherits
-                        .iter()
-                        .any(|&parent| self.has_within(parent, ancestor, links - 1))
+                    role.inherits.iter().any(|&parent| self.has_within(parent, ancestor, links - 1))
                 })
     }
 
@@ -107,14 +100,9 @@ impl Roles {
             reaches: vec![Reach::Anywhere],
             inherits: Vec::new(),
         };
-        let mut roles = Roles {
-            roles: vec![anyone],
-        };
+        let mut roles = Roles { roles: vec![anyone] };
         if !source.files.contains_key(FILE) {
-            problems.push(Problem::file(
-                FILE,
-                "is missing; it names the roles".to_owned(),
-            ));
+            problems.push(Problem::file(FILE, "is missing; it names the roles".to_owned()));
         }
         let mut links = Vec::new();
         for line in source.lines(FILE) {
@@ -124,23 +112,16 @@ impl Roles {
                     links.push((line.number, (*heir).to_owned(), (*ancestor).to_owned()));
                     Ok(())
                 }
-                _ => Err(
-                    "is neither `r, role, Chinese name, reaches` nor `g, role, inherited role`"
-                        .to_owned(),
-                ),
+                _ => {
+                    Err("is neither `r, role, Chinese name, reaches` nor `g, role, inherited role`"
+                        .to_owned())
+                }
             };
-            problems.extend(
-                outcome
-                    .err()
-                    .map(|why| Problem::line(FILE, line.number, why)),
-            );
+            problems.extend(outcome.err().map(|why| Problem::line(FILE, line.number, why)));
         }
         for (number, heir, ancestor) in links {
             problems.extend(
-                roles
-                    .link(&heir, &ancestor)
-                    .err()
-                    .map(|why| Problem::line(FILE, number, why)),
+                roles.link(&heir, &ancestor).err().map(|why| Problem::line(FILE, number, why)),
             );
         }
         roles
@@ -148,9 +129,7 @@ impl Roles {
 
     fn add(&mut self, name: &str, chinese: &str, reaches: &str) -> Result<(), String> {
         let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !plain {
             return Err(format!(
                 "`{name}` is no role name; use small letters, digits and underscores"
@@ -178,10 +157,7 @@ impl Roles {
             held.push(reach);
         }
         if held.is_empty() {
-            return Err(format!(
-                "the role {name} needs at least one reach: {}",
-                reach_words()
-            ));
+            return Err(format!("the role {name} needs at least one reach: {}", reach_words()));
         }
         self.roles.push(Role {
             name: name.to_owned(),
@@ -194,32 +170,22 @@ impl Roles {
 
     fn link(&mut self, heir: &str, ancestor: &str) -> Result<(), String> {
         let find = |name: &str| {
-            self.id(name)
-                .ok_or_else(|| format!("the role {name} is unknown; give it an `r` line"))
+            self.id(name).ok_or_else(|| format!("the role {name} is unknown; give it an `r` line"))
         };
         let (heir_id, ancestor_id) = (find(heir)?, find(ancestor)?);
         if heir_id == RoleId::ANYONE || ancestor_id == RoleId::ANYONE {
-            return Err(
-                "anyone neither inherits nor is inherited: every caller holds it already"
-                    .to_owned(),
-            );
+            return Err("anyone neither inherits nor is inherited: every caller holds it already"
+                .to_owned());
         }
         if self.has(ancestor_id, heir_id) {
-            return Err(format!(
-                "{heir} would inherit from itself through {ancestor}"
-            ));
+            return Err(format!("{heir} would inherit from itself through {ancestor}"));
         }
         let shared = |roles: &Roles| {
             let (heir, ancestor) = (roles.get(heir_id)?, roles.get(ancestor_id)?);
-            heir.reaches
-                .iter()
-                .find(|reach| ancestor.reaches.contains(reach))
-                .copied()
+            heir.reaches.iter().find(|reach| ancestor.reaches.contains(reach)).copied()
         };
         if shared(self).is_none() {
-            return Err(format!(
-                "{heir} inherits nothing from {ancestor}: they share no reach"
-            ));
+            return Err(format!("{heir} inherits nothing from {ancestor}: they share no reach"));
         }
         if let Some(role) = self.roles.get_mut(usize::from(heir_id.0)) {
             if role.inherits.contains(&ancestor_id) {
@@ -227,11 +193,8 @@ impl Roles {
             }
             role.inherits.push(ancestor_id);
         }
-        let longest = self
-            .iter()
-            .map(|(id, _)| self.chain(id, self.roles.len()))
-            .max()
-            .unwrap_or(0);
+        let longest =
+            self.iter().map(|(id, _)| self.chain(id, self.roles.len())).max().unwrap_or(0);
         if longest > LONGEST_CHAIN {
             return Err(format!(
                 "the chain of inherited roles has {longest} links; the most is {LONGEST_CHAIN}"

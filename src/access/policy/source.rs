@@ -95,30 +95,21 @@ impl Source {
                 hash.update(part.as_bytes());
             }
         }
-        hash.finalize()
-            .iter()
-            .take(8)
-            .fold(String::new(), |mut hex, byte| {
-                // Writing into a String cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hash.finalize().iter().take(8).fold(String::new(), |mut hex, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// The lines of a file that say something: number from one, text, cells.
     pub(super) fn lines<'a>(&'a self, file: &str) -> impl Iterator<Item = Line<'a>> + use<'a> {
         let text = self.files.get(file).map_or("", String::as_str);
-        (1..)
-            .zip(text.trim_start_matches('\u{feff}').lines())
-            .filter_map(|(number, line)| {
-                let text = line.trim();
-                let spoken = !text.is_empty() && !text.starts_with('#');
-                spoken.then(|| Line {
-                    number,
-                    text,
-                    cells: text.split(',').map(str::trim).collect(),
-                })
-            })
+        (1..).zip(text.trim_start_matches('\u{feff}').lines()).filter_map(|(number, line)| {
+            let text = line.trim();
+            let spoken = !text.is_empty() && !text.starts_with('#');
+            spoken.then(|| Line { number, text, cells: text.split(',').map(str::trim).collect() })
+        })
     }
 }
 

@@ -11,9 +11,8 @@ pub(super) fn uses_of(words: &str) -> Result<Uses, String> {
     let mut uses = Uses::NONE;
     for word in words.split_whitespace() {
         let shown = Uses::FULL.union(Uses::MASKED);
-        let found = Uses::VERBS
-            .iter()
-            .find(|(bit, known, _)| *known == word && !shown.contains(*bit));
+        let found =
+            Uses::VERBS.iter().find(|(bit, known, _)| *known == word && !shown.contains(*bit));
         let Some((bit, _, _)) = found else {
             return Err(match word {
                 "write" => format!("writing is granted by action: name the column in {ACTIONS}"),
@@ -39,11 +38,7 @@ pub(super) fn fits(coordinate: &Coordinate, sight: Sight, uses: Uses) -> Result<
             .filter(|(bit, _, _)| uses.contains(*bit) && among.contains(*bit))
             .map(|(_, word, _)| *word)
             .collect();
-        if words.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{}: {name} {why}", words.join(" ")))
-        }
+        if words.is_empty() { Ok(()) } else { Err(format!("{}: {name} {why}", words.join(" "))) }
     };
     if sight == Sight::Masked && !coordinate.text {
         return Err(format!(
@@ -51,10 +46,7 @@ pub(super) fn fits(coordinate: &Coordinate, sight: Sight, uses: Uses) -> Result<
         ));
     }
     if coordinate.equality_only() {
-        let ordered = Uses::SEARCH
-            .union(Uses::SORT)
-            .union(Uses::GROUP)
-            .union(Uses::AGGREGATE);
+        let ordered = Uses::SEARCH.union(Uses::SORT).union(Uses::GROUP).union(Uses::AGGREGATE);
         refused(
             ordered,
             "is encrypted and known by equality alone, so it is no range, order, group, measure or search",

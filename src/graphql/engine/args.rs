@@ -38,7 +38,9 @@ impl InputType for Raw {
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
         match value {
             Some(Value::Null) | None => Ok(Self(None)),
-            Some(Value::Binary(_)) => Err(InputValueError::custom("binary values are not accepted")),
+            Some(Value::Binary(_)) => {
+                Err(InputValueError::custom("binary values are not accepted"))
+            }
             Some(value) => Ok(Self(Some(value))),
         }
     }
@@ -87,8 +89,7 @@ impl ListArgs {
                 "first/after 与 last/before 只能二选一",
             ));
         }
-        let (name, count) =
-            if backward { ("last", self.last) } else { ("first", self.first) };
+        let (name, count) = if backward { ("last", self.last) } else { ("first", self.first) };
         let limit = match count {
             None => PAGE,
             Some(count) if count < 1 => {
@@ -122,10 +123,10 @@ impl ListArgs {
         let mut order = Vec::new();
         for item in items(value) {
             let Value::Object(item) = item else { return Err(malformed("orderBy")) };
-            let name = item.get("field").and_then(text).ok_or_else(|| malformed("orderBy.field"))?;
-            let field = noun
-                .field(&name.to_lowercase())
-                .ok_or_else(|| malformed("orderBy.field"))?;
+            let name =
+                item.get("field").and_then(text).ok_or_else(|| malformed("orderBy.field"))?;
+            let field =
+                noun.field(&name.to_lowercase()).ok_or_else(|| malformed("orderBy.field"))?;
             let descending =
                 item.get("direction").and_then(text).is_some_and(|word| word == "DESC");
             if order.iter().any(|by: &Order| by.field == field) {
@@ -283,9 +284,9 @@ fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter>
         let bound = |value: &Value| cell(kind, value, &path);
         let test = match name.as_str() {
             "eq" => Test::In(vec![bound(value)?]),
-            "in" => Test::In(
-                bounded(items(value), &path)?.iter().map(bound).collect::<Result<_>>()?,
-            ),
+            "in" => {
+                Test::In(bounded(items(value), &path)?.iter().map(bound).collect::<Result<_>>()?)
+            }
             "lt" => Test::Less { than: bound(value)?, or_equal: false },
             "lte" => Test::Less { than: bound(value)?, or_equal: true },
             "gt" => Test::Greater { than: bound(value)?, or_equal: false },
@@ -313,9 +314,7 @@ fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
     Ok(match kind {
         Kind::Text(_) => Cell::Text(said()?.to_owned()),
         Kind::Enum(_) => Cell::Text(said()?.to_lowercase()),
-        Kind::Code => Cell::Text(
-            Code::parse(said()?).map_err(wrong)?.as_str().to_owned(),
-        ),
+        Kind::Code => Cell::Text(Code::parse(said()?).map_err(wrong)?.as_str().to_owned()),
         Kind::Sealed { normal, .. } => Cell::Text(normal(said()?).map_err(wrong)?),
         Kind::Int => match value {
             Value::Number(number) => Cell::Int(number.as_i64().ok_or_else(|| malformed(path))?),
@@ -325,9 +324,11 @@ fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
             Value::Boolean(truth) => Cell::Bool(*truth),
             _ => return Err(malformed(path)),
         },
-        Kind::Date => Cell::Date(said()?.parse::<NaiveDate>().map_err(|_| {
-            bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD")
-        })?),
+        Kind::Date => Cell::Date(
+            said()?
+                .parse::<NaiveDate>()
+                .map_err(|_| bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD"))?,
+        ),
         Kind::Instant => Cell::Instant(
             DateTime::parse_from_rfc3339(said()?)
                 .map_err(|_| {

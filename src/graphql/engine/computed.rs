@@ -35,7 +35,11 @@ enum What {
 }
 
 fn refused(field: &str) -> Error {
-    Error::invalid(field.to_owned(), "this value is not of the argument's type", "该值与参数类型不符")
+    Error::invalid(
+        field.to_owned(),
+        "this value is not of the argument's type",
+        "该值与参数类型不符",
+    )
 }
 
 impl Computed {
@@ -49,9 +53,7 @@ impl Computed {
         let date = |name: &str| -> Result<Option<NaiveDate>> {
             match arg(name) {
                 None => Ok(None),
-                Some(ConstValue::String(text)) => {
-                    text.parse().map(Some).map_err(|_| refused(name))
-                }
+                Some(ConstValue::String(text)) => text.parse().map(Some).map_err(|_| refused(name)),
                 Some(_) => Err(refused(name)),
             }
         };
@@ -183,7 +185,11 @@ pub(crate) fn describe(meta: &mut Meta, noun: &Noun, at: usize) -> MetaField {
                     field("days", "Int!", "Days on record."),
                     field("present", "Int!", "Present (出勤), duty elsewhere (公假) included."),
                     field("late", "Int!", "Late (迟到); counts as present in the rate."),
-                    field("earlyLeave", "Int!", "Left early (早退); counts as present in the rate."),
+                    field(
+                        "earlyLeave",
+                        "Int!",
+                        "Left early (早退); counts as present in the rate.",
+                    ),
                     field("excused", "Int!", "Sick or personal leave (病假、事假), together."),
                     field("truant", "Int!", "Absent without leave (旷课)."),
                     field(
@@ -194,9 +200,10 @@ pub(crate) fn describe(meta: &mut Meta, noun: &Noun, at: usize) -> MetaField {
                 ],
             );
             let mut field = field(&camel(shape.name), "AttendanceSummary", shape.doc);
-            for (name, about) in
-                [("from", "First day; the earliest on record when not said."), ("until", "Last day.")]
-            {
+            for (name, about) in [
+                ("from", "First day; the earliest on record when not said."),
+                ("until", "Last day."),
+            ] {
                 field.args.insert(name.to_owned(), input(name, "Date", about));
             }
             field
@@ -224,4 +231,3 @@ pub(crate) fn describe(meta: &mut Meta, noun: &Noun, at: usize) -> MetaField {
         _ => field(&camel(shape.name), "Decimal", shape.doc),
     }
 }
-

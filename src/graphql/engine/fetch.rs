@@ -67,8 +67,7 @@ fn window(cx: &Cx, list: &ListNode, parents: &[Key], root: bool) -> Result<Windo
             ));
         }
     };
-    let content =
-        cx.opaque.open_cursor(cursor, &bound(cx, list, parent)).ok_or_else(refused)?;
+    let content = cx.opaque.open_cursor(cursor, &bound(cx, list, parent)).ok_or_else(refused)?;
     let position = read_position(&content).ok_or_else(refused)?;
     Ok(Window { limit, from_end, beyond: Some(position) })
 }

@@ -111,11 +111,7 @@ pub struct Connection<V> {
 
 impl<V: View> Connection<V> {
     /// The rows that the caller may read.
-    pub fn of(
-        cx: &Cx,
-        args: ListArgs,
-        order: &'static [(&'static str, bool)],
-    ) -> Result<Self> {
+    pub fn of(cx: &Cx, args: ListArgs, order: &'static [(&'static str, bool)]) -> Result<Self> {
         Ok(Self::within(cx, Scope::reading(&cx.caller, noun_of::<V>()?), args, order))
     }
 
@@ -196,19 +192,13 @@ impl<V: View> One<V> {
     pub fn by_id(cx: &Cx, id: &str) -> Result<Self> {
         let noun = noun_of::<V>()?;
         let key = cx.opaque.open_id_of(noun, id);
-        Ok(Self {
-            inner: Single { cx: cx.clone(), noun, key, required: true },
-            view: PhantomData,
-        })
+        Ok(Self { inner: Single { cx: cx.clone(), noun, key, required: true }, view: PhantomData })
     }
 
     /// The row with this key, or null.
     pub fn by_key(cx: &Cx, key: Option<Key>) -> Result<Self> {
         let noun = noun_of::<V>()?;
-        Ok(Self {
-            inner: Single { cx: cx.clone(), noun, key, required: false },
-            view: PhantomData,
-        })
+        Ok(Self { inner: Single { cx: cx.clone(), noun, key, required: false }, view: PhantomData })
     }
 }
 
@@ -249,9 +239,7 @@ impl Single {
             return missing();
         }
         match (list.views.first(), views.first()) {
-            (Some(view), Some(fetched)) => {
-                Ok(render::single(&self.cx, view, &lists.rows, fetched))
-            }
+            (Some(view), Some(fetched)) => Ok(render::single(&self.cx, view, &lists.rows, fetched)),
             _ => missing(),
         }
     }

@@ -80,9 +80,9 @@ impl<'w> Writer<'w> {
             .iter()
             .zip(&fetched.0)
             .map(|((_, item), fetched)| match (item, fetched) {
-                (Item::One(relation, single), Below::One(fetched)) => rows
-                    .one(*relation)
-                    .map(|(_, below)| Writer::new(cx, single, below, fetched)),
+                (Item::One(relation, single), Below::One(fetched)) => {
+                    rows.one(*relation).map(|(_, below)| Writer::new(cx, single, below, fetched))
+                }
                 (Item::Many(_, list) | Item::Single(_, list), Below::Lists(lists, views)) => {
                     // The views of a list are written one by one; the first stands here.
                     list.views
@@ -110,10 +110,7 @@ impl<'w> Writer<'w> {
                     match governing(noun, *relation) {
                         Some(key) => (
                             key,
-                            format!(
-                                "{}.{}",
-                                noun.shape.type_name, noun.relation_camel[*relation]
-                            ),
+                            format!("{}.{}", noun.shape.type_name, noun.relation_camel[*relation]),
                         ),
                         None => continue,
                     }
@@ -153,9 +150,7 @@ impl<'w> Writer<'w> {
             let value = match item {
                 Item::Typename => text(noun.shape.type_name),
                 Item::Id => text(self.cx.opaque.id(noun, self.rows.key(row))),
-                Item::Leaf(field) => {
-                    leaf(self.rows.show(row, plan, *field, self.slots[at]))
-                }
+                Item::Leaf(field) => leaf(self.rows.show(row, plan, *field, self.slots[at])),
                 Item::Code(field, parts) => {
                     match self.rows.show(row, plan, *field, self.slots[at]) {
                         Shown::Full(Leaf::Code(code)) => self.code(&code, parts),
@@ -198,8 +193,8 @@ impl<'w> Writer<'w> {
     }
 
     fn one(&self, row: usize, plan: &RowPlan, relation: usize, at: usize) -> ConstValue {
-        let shown = governing(self.node.noun, relation)
-            .is_none_or(|key| plan.sight(key) == Sight::Full);
+        let shown =
+            governing(self.node.noun, relation).is_none_or(|key| plan.sight(key) == Sight::Full);
         match (&self.below[at], self.rows.one(relation)) {
             (Some(below), Some((of, _))) if shown => {
                 of[row].map_or(ConstValue::Null, |single| below.row(single as usize))
@@ -218,8 +213,9 @@ impl<'w> Writer<'w> {
                 CodePart::System => text(entry.map_or(list, |entry| entry.system.as_ref())),
                 CodePart::List => text(list),
                 CodePart::Value => text(value),
-                CodePart::Label => code::label(code, self.cx.caller.language)
-                    .map_or(ConstValue::Null, text),
+                CodePart::Label => {
+                    code::label(code, self.cx.caller.language).map_or(ConstValue::Null, text)
+                }
             };
             fields.insert(key.clone(), part);
         }
@@ -324,11 +320,8 @@ fn connection(
             ),
             ListItem::PageInfo(items) => {
                 let beyond = list.page.beyond.is_some();
-                let (next, previous) = if list.page.from_end {
-                    (beyond, group.more)
-                } else {
-                    (group.more, beyond)
-                };
+                let (next, previous) =
+                    if list.page.from_end { (beyond, group.more) } else { (group.more, beyond) };
                 let mut info = IndexMap::with_capacity(items.len());
                 for (key, item) in items {
                     let value = match item {
@@ -351,4 +344,3 @@ fn connection(
     }
     object(fields)
 }
-

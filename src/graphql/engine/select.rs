@@ -107,11 +107,7 @@ pub(crate) struct Compiler<'c, 'a> {
 }
 
 impl<'a> Compiler<'_, 'a> {
-    fn collect(
-        &self,
-        sets: &[&'a Positioned<SelectionSet>],
-        type_name: &str,
-    ) -> Fields<'a> {
+    fn collect(&self, sets: &[&'a Positioned<SelectionSet>], type_name: &str) -> Fields<'a> {
         let mut fields = Fields::new();
         for set in sets {
             self.collect_into(set, type_name, &mut fields);
@@ -311,7 +307,9 @@ impl<'a> Compiler<'_, 'a> {
                         "this request may reach {reach} rows, the limit is {REACH_MAX}; \
                          ask for smaller pages or fewer nested lists"
                     ),
-                    format!("本次请求最多可能涉及 {reach} 行，上限为 {REACH_MAX}；请缩小分页或减少嵌套列表"),
+                    format!(
+                        "本次请求最多可能涉及 {reach} 行，上限为 {REACH_MAX}；请缩小分页或减少嵌套列表"
+                    ),
                 ),
             }));
         }
@@ -428,9 +426,7 @@ impl<'a> Compiler<'_, 'a> {
         let parts = self
             .collect(below, "")
             .into_iter()
-            .filter_map(|(key, fields)| {
-                Some((key, fields.first()?.node.name.node.to_string()))
-            })
+            .filter_map(|(key, fields)| Some((key, fields.first()?.node.name.node.to_string())))
             .collect();
         Computed::new(self.cx, noun, field, &arg, parts)
     }

@@ -121,8 +121,7 @@ pub(crate) fn noun(meta: &mut Meta, all: &'static Registry, noun: &'static Noun)
                 member.args = list_args(meta, all, target);
                 fields.push(member);
             } else {
-                let member =
-                    field(&noun.relation_camel[at], target.shape.type_name, relation.doc);
+                let member = field(&noun.relation_camel[at], target.shape.type_name, relation.doc);
                 fields.push(member);
             }
         }
@@ -272,12 +271,18 @@ fn tests(meta: &mut Meta, prefix: &str, value: &str, operators: &[&str]) -> Stri
             .iter()
             .map(|operator| match *operator {
                 "in" => input("in", format!("[{value}!]"), "Equal to one of these; at most 200."),
-                "isNull" => input("isNull", "Boolean", "Nothing is on file (true), or something is."),
+                "isNull" => {
+                    input("isNull", "Boolean", "Nothing is on file (true), or something is.")
+                }
                 "startsWith" => input("startsWith", value, "Begins with this text, case and all."),
                 "eq" => input(
                     "eq",
                     value,
-                    if prefix == "Code" { "Equal to this code, written `LIST:code`." } else { "Equal." },
+                    if prefix == "Code" {
+                        "Equal to this code, written `LIST:code`."
+                    } else {
+                        "Equal."
+                    },
                 ),
                 "lt" => input("lt", value, "Less than this."),
                 "lte" => input("lte", value, "Less than this, or equal."),

@@ -12,12 +12,7 @@ use super::table::rows;
 pub const LIST: &str = "GBT2260";
 
 /// Names that hold a place in the numbering and are not said in an address.
-const PLACEHOLDERS: [&str; 4] = [
-    "市辖区",
-    "县",
-    "省直辖县级行政区划",
-    "自治区直辖县级行政区划",
-];
+const PLACEHOLDERS: [&str; 4] = ["市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"];
 
 /// Area of residence permits for Taiwan. The table has it too; the check must not hang on that line.
 const TAIWAN_PERMITS: &str = "830000";
@@ -80,10 +75,7 @@ impl Divisions {
                 }
             }
         }
-        divisions.latest = dated
-            .into_iter()
-            .map(|(code, (_, name))| (code, name))
-            .collect();
+        divisions.latest = dated.into_iter().map(|(code, (_, name))| (code, name)).collect();
         divisions
     }
 
@@ -104,10 +96,7 @@ impl Divisions {
     }
 
     fn name(&self, code: &str) -> Option<&str> {
-        self.latest
-            .get(code)
-            .map(String::as_str)
-            .filter(|name| !PLACEHOLDERS.contains(name))
+        self.latest.get(code).map(String::as_str).filter(|name| !PLACEHOLDERS.contains(name))
     }
 
     /// Names from the province down, without placeholders.
@@ -140,20 +129,15 @@ impl Divisions {
         from: usize,
         level: Level,
     ) -> impl Iterator<Item = usize> + 'a {
-        let start = address
-            .get(from..)
-            .map_or(from, |rest| from + (rest.len() - rest.trim_start().len()));
+        let start =
+            address.get(from..).map_or(from, |rest| from + (rest.len() - rest.trim_start().len()));
         let rest = address.get(start..).unwrap_or_default();
-        let mut ends: Vec<usize> = rest
-            .char_indices()
-            .take(LONGEST_NAME)
-            .map(|(at, c)| at + c.len_utf8())
-            .collect();
+        let mut ends: Vec<usize> =
+            rest.char_indices().take(LONGEST_NAME).map(|(at, c)| at + c.len_utf8()).collect();
         ends.reverse();
         ends.into_iter()
             .filter(move |end| {
-                rest.get(..*end)
-                    .is_some_and(|name| self.names(level).contains(name))
+                rest.get(..*end).is_some_and(|name| self.names(level).contains(name))
             })
             .map(move |end| start + end)
     }
@@ -162,28 +146,17 @@ impl Divisions {
     fn county_end(&self, address: &str) -> Option<usize> {
         let after_province = self.ends(address, 0, Level::Province).chain([0]);
         after_province
-            .flat_map(|province| {
-                self.ends(address, province, Level::Prefecture)
-                    .chain([province])
-            })
+            .flat_map(|province| self.ends(address, province, Level::Prefecture).chain([province]))
             .find_map(|prefecture| self.ends(address, prefecture, Level::County).next())
     }
 }
 
 /// `北京` for `北京市`, `广西` for `广西壮族自治区`.
 fn short(province: &str) -> &str {
-    [
-        "维吾尔自治区",
-        "壮族自治区",
-        "回族自治区",
-        "自治区",
-        "特别行政区",
-        "省",
-        "市",
-    ]
-    .into_iter()
-    .find_map(|ending| province.strip_suffix(ending))
-    .unwrap_or(province)
+    ["维吾尔自治区", "壮族自治区", "回族自治区", "自治区", "特别行政区", "省", "市"]
+        .into_iter()
+        .find_map(|ending| province.strip_suffix(ending))
+        .unwrap_or(province)
 }
 
 /// True for a code that a table lists, abolished ones included.
@@ -193,11 +166,7 @@ pub fn is_known(code: &str) -> bool {
 
 /// Every code with its full path, in the order of codes.
 pub(super) fn paths() -> Vec<(String, String)> {
-    DIVISIONS
-        .latest
-        .iter()
-        .map(|(code, name)| (code.clone(), DIVISIONS.path(code, name)))
-        .collect()
+    DIVISIONS.latest.iter().map(|(code, name)| (code.clone(), DIVISIONS.path(code, name))).collect()
 }
 
 /// Byte position behind the county in an address that begins with known divisions.

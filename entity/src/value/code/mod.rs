@@ -77,9 +77,7 @@ impl Code {
 
     /// The code without its list.
     pub fn code(&self) -> &str {
-        self.0
-            .split_once(':')
-            .map_or(self.0.as_str(), |(_, code)| code)
+        self.0.split_once(':').map_or(self.0.as_str(), |(_, code)| code)
     }
 
     /// Its line in the list; None for a stored code that the list no longer has.

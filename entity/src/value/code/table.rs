@@ -49,10 +49,7 @@ impl Tables {
     }
 
     pub(super) fn list(&self, list: &str) -> &[Entry] {
-        self.lists
-            .get(list)
-            .and_then(|range| self.entries.get(range.clone()))
-            .unwrap_or_default()
+        self.lists.get(list).and_then(|range| self.entries.get(range.clone())).unwrap_or_default()
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
@@ -64,33 +61,15 @@ impl Tables {
     fn read() -> Self {
         let mut entries = Vec::new();
         for [list, system, _, code, zh, _] in rows(include_str!("../../../data/gbt-codes.csv")) {
-            entries.push(Entry {
-                list,
-                system,
-                code,
-                zh,
-                en: None,
-            });
+            entries.push(Entry { list, system, code, zh, en: None });
         }
         for [list, _, code, zh, _] in rows(include_str!("../../../data/jyt1001-codes.csv")) {
-            entries.push(Entry {
-                system: format!("JY/T 1001 {list}"),
-                list,
-                code,
-                zh,
-                en: None,
-            });
+            entries.push(Entry { system: format!("JY/T 1001 {list}"), list, code, zh, en: None });
         }
         for [list, system, code, zh, en] in
             rows(include_str!("../../../data/national-form-codes.csv"))
         {
-            entries.push(Entry {
-                list,
-                system,
-                code,
-                zh,
-                en: Some(en),
-            });
+            entries.push(Entry { list, system, code, zh, en: Some(en) });
         }
         let mut entries = corrected(entries);
         // A stable sort by list keeps the order of lines and makes each list one run.
@@ -120,30 +99,18 @@ impl Tables {
         let mut index = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
             lists.entry(entry.list.clone()).or_insert(at..at).end = at + 1;
-            index
-                .entry(format!("{}:{}", entry.list, entry.code))
-                .or_insert(at);
+            index.entry(format!("{}:{}", entry.list, entry.code)).or_insert(at);
         }
-        Self {
-            entries,
-            lists,
-            index,
-        }
+        Self { entries, lists, index }
     }
 }
 
 /// Rows of an embedded file with `N` columns, without the header line.
 pub(super) fn rows<const N: usize>(file: &'static str) -> impl Iterator<Item = [String; N]> {
-    csv::Reader::from_reader(file.as_bytes())
-        .into_records()
-        .filter_map(|line| {
-            let cells: Vec<String> = line
-                .ok()?
-                .iter()
-                .map(|cell| cell.trim().to_owned())
-                .collect();
-            cells.try_into().ok()
-        })
+    csv::Reader::from_reader(file.as_bytes()).into_records().filter_map(|line| {
+        let cells: Vec<String> = line.ok()?.iter().map(|cell| cell.trim().to_owned()).collect();
+        cells.try_into().ok()
+    })
 }
 
 /// Applies what `entity/data/README.md` says about defects of the transcription.

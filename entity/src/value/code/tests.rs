@@ -12,11 +12,7 @@ fn every_line_of_the_files_is_read() {
     assert_eq!(count("XJYDYY"), 49);
     assert_eq!(count("NATIONAL25"), 6);
     assert_eq!(count("no such list"), 0);
-    let coded: usize = lists()
-        .into_iter()
-        .filter(|name| *name != divisions::LIST)
-        .map(count)
-        .sum();
+    let coded: usize = lists().into_iter().filter(|name| *name != divisions::LIST).map(count).sum();
     // 2535 and 643 lines, 18 of the form, the sex that the transcription lacks, five headings dropped.
     assert_eq!(coded, 2535 + 643 + 18 + 1 - 5);
     assert!(count(divisions::LIST) > 5000);
@@ -105,17 +101,12 @@ fn divisions_are_full_paths() {
 #[test]
 fn codes_are_parsed() {
     let code = Code::parse(" RDXB:1 ").unwrap();
-    assert_eq!(
-        (code.list(), code.code(), code.as_str()),
-        ("RDXB", "1", "RDXB:1")
-    );
+    assert_eq!((code.list(), code.code(), code.as_str()), ("RDXB", "1", "RDXB:1"));
     assert_eq!(code.entry().unwrap().system, "GB/T 2261.1");
     assert_eq!(Code::parse_in("RDXB", "1"), Ok(code.clone()));
     assert_eq!(Code::parse_in("RDXB", "RDXB:1"), Ok(code.clone()));
     assert!(Code::parse_in("RDXB", "HKLB:1").is_err());
-    for text in [
-        "", ":", "RDXB", "RDXB:", "RDXB:7", "NOLIST:1", ":1", "RDXB:1:1",
-    ] {
+    for text in ["", ":", "RDXB", "RDXB:", "RDXB:7", "NOLIST:1", ":1", "RDXB:1:1"] {
         assert!(Code::parse(text).is_err(), "{text}");
     }
     assert_eq!(format!("{code:?}"), "Code(RDXB:…)");

@@ -11,13 +11,7 @@ use std::error::Error;
 type Tested = Result<(), Box<dyn Error>>;
 
 fn pair(policy: &Policy, role: &str, reach: Reach) -> Result<Pair, String> {
-    Ok(Pair {
-        role: policy
-            .roles
-            .id(role)
-            .ok_or_else(|| format!("no role {role}"))?,
-        reach,
-    })
+    Ok(Pair { role: policy.roles.id(role).ok_or_else(|| format!("no role {role}"))?, reach })
 }
 
 fn sight(
@@ -26,9 +20,6 @@ fn sight(
     held: &[Pair],
     name: &str,
 ) -> Result<Sight, String> {
-    let field = *catalogue
-        .index()
-        .get(name)
-        .ok_or_else(|| format!("no column {name}"))?;
+    let field = *catalogue.index().get(name).ok_or_else(|| format!("no column {name}"))?;
     Ok(policy.table.plan(held).sight(field))
 }

@@ -26,12 +26,7 @@ fn small_catalogue() -> Catalogue {
                 class: Class::Derived(&["student.birth_date", "student.secret"]),
                 ..column("student", "age", Group::Demographic, None)
             },
-            column(
-                "student",
-                "postal_code",
-                Group::Address,
-                Some("postal_code"),
-            ),
+            column("student", "postal_code", Group::Address, Some("postal_code")),
             column("student", "name_pinyin", Group::Directory, None),
             column("course", "name", Group::Organisation, None),
         ],
@@ -42,14 +37,8 @@ fn small_catalogue() -> Catalogue {
 fn small() -> Source {
     let mut source = Source::default();
     for (name, text) in [
-        (
-            "model.conf",
-            include_str!("../../../../policies/model.conf"),
-        ),
-        (
-            "roles.csv",
-            "r, teacher, 教师, class\nr, head, 校长, class school\ng, head, teacher\n",
-        ),
+        ("model.conf", include_str!("../../../../policies/model.conf")),
+        ("roles.csv", "r, teacher, 教师, class\nr, head, 校长, class school\ng, head, teacher\n"),
         (
             "student.csv",
             "# The students.\n\
@@ -60,14 +49,8 @@ fn small() -> Source {
              p, student.postal_code, head, school, full\n\
              p, student.name_pinyin, teacher, class, full,\n",
         ),
-        (
-            "course.csv",
-            "p, course.name, anyone, anywhere, full, filter sort group\n",
-        ),
-        (
-            "actions.csv",
-            "p, student.update, head, school, name birth_date\n",
-        ),
+        ("course.csv", "p, course.name, anyone, anywhere, full, filter sort group\n"),
+        ("actions.csv", "p, student.update, head, school, name birth_date\n"),
     ] {
         source.files.insert(name.to_owned(), text.to_owned());
     }
@@ -77,11 +60,7 @@ fn small() -> Source {
 /// Adds a line to a file; the problems that follow.
 async fn with_line(file: &str, line: &str) -> Vec<Problem> {
     let mut source = small();
-    source
-        .files
-        .entry(file.to_owned())
-        .or_default()
-        .push_str(&format!("{line}\n"));
+    source.files.entry(file.to_owned()).or_default().push_str(&format!("{line}\n"));
     check(source, &small_catalogue()).await.problems
 }
 
@@ -100,79 +79,34 @@ fn assert_refused(problems: &[Problem], file: &str, line: Option<u32>, words: &s
     let found = problems
         .iter()
         .any(|problem| problem.file == file && problem.line == line && problem.why.contains(words));
-    assert!(
-        found,
-        "no problem {file}:{line:?} `{words}` among {problems:#?}"
-    );
+    assert!(found, "no problem {file}:{line:?} `{words}` among {problems:#?}");
 }
 
 #[tokio::test]
 async fn wrong_column_lines_are_refused() {
-    assert_eq!(
-        check(small(), &small_catalogue()).await.problems,
-        Vec::new()
-    );
+    assert_eq!(check(small(), &small_catalogue()).await.problems, Vec::new());
     for (line, words) in [
-        (
-            "p, student.shoe_size, head, school, full,",
-            "no column student.shoe_size",
-        ),
-        (
-            "p, course.name, head, school, full,",
-            "belongs into course.csv",
-        ),
+        ("p, student.shoe_size, head, school, full,", "no column student.shoe_size"),
+        ("p, course.name, head, school, full,", "belongs into course.csv"),
         ("p, student.name, janitor, school, full,", "no role janitor"),
-        (
-            "p, student.name, head, village, full,",
-            "`village` is no reach",
-        ),
-        (
-            "p, student.name, teacher, school, full,",
-            "may not be held at school, only at class",
-        ),
-        (
-            "p, student.name, head, school, blurred,",
-            "`blurred` is no sight",
-        ),
-        (
-            "p, student.name, head, school, full, peek",
-            "`peek` is no use",
-        ),
-        (
-            "p, student.name, head, school, full, full",
-            "`full` is no use",
-        ),
-        (
-            "p, student.name, head, school, full, write",
-            "granted by action",
-        ),
-        (
-            "p, student.name, head, school, full, sort sort",
-            "named twice",
-        ),
-        (
-            "p, student.name, head, school",
-            "is not `p, column, role, reach, sight, uses`",
-        ),
+        ("p, student.name, head, village, full,", "`village` is no reach"),
+        ("p, student.name, teacher, school, full,", "may not be held at school, only at class"),
+        ("p, student.name, head, school, blurred,", "`blurred` is no sight"),
+        ("p, student.name, head, school, full, peek", "`peek` is no use"),
+        ("p, student.name, head, school, full, full", "`full` is no use"),
+        ("p, student.name, head, school, full, write", "granted by action"),
+        ("p, student.name, head, school, full, sort sort", "named twice"),
+        ("p, student.name, head, school", "is not `p, column, role, reach, sight, uses`"),
         (
             "p, student.name, head, school, full, sort, filter",
             "is not `p, column, role, reach, sight, uses`",
         ),
-        (
-            "q, student.name, head, school, full,",
-            "is not `p, column, role, reach, sight, uses`",
-        ),
+        ("q, student.name, head, school, full,", "is not `p, column, role, reach, sight, uses`"),
         ("p, student.*, head, school, full,", "no wildcards"),
         ("p, student.name, *, school, full,", "no wildcards"),
         ("p, student.name, head, school, full, *", "no wildcards"),
-        (
-            "p, student.name, teacher, class, full, filter search sort",
-            "line 2 already speaks",
-        ),
-        (
-            "p, student.name, teacher, class, masked,",
-            "line 2 already speaks",
-        ),
+        ("p, student.name, teacher, class, full, filter search sort", "line 2 already speaks"),
+        ("p, student.name, teacher, class, masked,", "line 2 already speaks"),
         ("p, student.name, -, -, hidden,", "contradicts"),
         ("p, student.secret, head, school, full,", "contradicts"),
         ("p, student.secret, -, -, hidden,", "line 5 already speaks"),
@@ -183,57 +117,19 @@ async fn wrong_column_lines_are_refused() {
             "is computed from student.birth_date, student.secret",
         ),
         ("p, student.name, anyone, anywhere, full,", "is personal"),
-        (
-            "p, student.name, head, school, masked, filter",
-            "behind the mask",
-        ),
-        (
-            "p, student.name, head, school, masked, sort",
-            "behind the mask",
-        ),
-        (
-            "p, student.name, head, school, hidden, search",
-            "needs rows",
-        ),
-        (
-            "p, student.name, head, school, hidden, export",
-            "needs rows",
-        ),
-        (
-            "p, student.name, head, school, hidden,",
-            "takes nothing away",
-        ),
-        (
-            "p, student.name, head, school, full, match",
-            "no keyed hash",
-        ),
-        (
-            "p, student.id_number, head, school, full, sort",
-            "equality alone",
-        ),
-        (
-            "p, student.id_number, head, school, full, group",
-            "equality alone",
-        ),
-        (
-            "p, student.id_number, head, school, full, search",
-            "equality alone",
-        ),
-        (
-            "p, student.id_number, head, school, full, aggregate",
-            "equality alone",
-        ),
-        (
-            "p, student.postal_code, head, class, full, sort",
-            "equality alone",
-        ),
+        ("p, student.name, head, school, masked, filter", "behind the mask"),
+        ("p, student.name, head, school, masked, sort", "behind the mask"),
+        ("p, student.name, head, school, hidden, search", "needs rows"),
+        ("p, student.name, head, school, hidden, export", "needs rows"),
+        ("p, student.name, head, school, hidden,", "takes nothing away"),
+        ("p, student.name, head, school, full, match", "no keyed hash"),
+        ("p, student.id_number, head, school, full, sort", "equality alone"),
+        ("p, student.id_number, head, school, full, group", "equality alone"),
+        ("p, student.id_number, head, school, full, search", "equality alone"),
+        ("p, student.id_number, head, school, full, aggregate", "equality alone"),
+        ("p, student.postal_code, head, class, full, sort", "equality alone"),
     ] {
-        assert_refused(
-            &with_line("student.csv", line).await,
-            "student.csv",
-            Some(8),
-            words,
-        );
+        assert_refused(&with_line("student.csv", line).await, "student.csv", Some(8), words);
     }
     assert_refused(
         &with_line("ghost.csv", "p, ghost.x, head, school, full,").await,
@@ -259,12 +155,7 @@ async fn wrong_roles_are_refused() {
         ("g, head, teacher", "already inherits"),
         ("g, head, anyone", "neither inherits nor is inherited"),
     ] {
-        assert_refused(
-            &with_line("roles.csv", line).await,
-            "roles.csv",
-            Some(4),
-            words,
-        );
+        assert_refused(&with_line("roles.csv", line).await, "roles.csv", Some(4), words);
     }
     assert_refused(
         &with_line("roles.csv", "r, ward, 监护, ward\ng, head, ward").await,
@@ -272,18 +163,11 @@ async fn wrong_roles_are_refused() {
         Some(5),
         "share no reach",
     );
-    let named: String = (0..=10)
-        .map(|number| format!("r, r{number}, 角色, school\n"))
-        .collect();
+    let named: String = (0..=10).map(|number| format!("r, r{number}, 角色, school\n")).collect();
     let linked = |links: usize| {
-        (0..links)
-            .map(|number| format!("g, r{number}, r{}\n", number + 1))
-            .collect::<String>()
+        (0..links).map(|number| format!("g, r{number}, r{}\n", number + 1)).collect::<String>()
     };
-    assert_eq!(
-        with_line("roles.csv", &format!("{named}{}", linked(9))).await,
-        Vec::new()
-    );
+    assert_eq!(with_line("roles.csv", &format!("{named}{}", linked(9))).await, Vec::new());
     assert_refused(
         &with_line("roles.csv", &format!("{named}{}", linked(10))).await,
         "roles.csv",
@@ -296,12 +180,8 @@ async fn wrong_roles_are_refused() {
 #[tokio::test]
 async fn the_longest_chain_inherits() -> Tested {
     let mut source = small();
-    let roles: String = (0..=9)
-        .map(|number| format!("r, r{number}, 角色, class\n"))
-        .collect();
-    let links: String = (0..8)
-        .map(|number| format!("g, r{number}, r{}\n", number + 1))
-        .collect();
+    let roles: String = (0..=9).map(|number| format!("r, r{number}, 角色, class\n")).collect();
+    let links: String = (0..8).map(|number| format!("g, r{number}, r{}\n", number + 1)).collect();
     source
         .files
         .entry("roles.csv".to_owned())
@@ -310,12 +190,7 @@ async fn the_longest_chain_inherits() -> Tested {
     let catalogue = small_catalogue();
     let policy = Policy::compile(source, &catalogue).await?;
     assert_eq!(
-        sight(
-            &policy,
-            &catalogue,
-            &[pair(&policy, "r0", Reach::Class)?],
-            "student.name"
-        )?,
+        sight(&policy, &catalogue, &[pair(&policy, "r0", Reach::Class)?], "student.name")?,
         Sight::Full
     );
     Ok(())
@@ -324,38 +199,18 @@ async fn the_longest_chain_inherits() -> Tested {
 #[tokio::test]
 async fn wrong_action_lines_are_refused() {
     for (line, words) in [
-        (
-            "p, student.teleport, head, school, name",
-            "no action student.teleport",
-        ),
-        (
-            "p, student.update, head, school, name",
-            "line 1 already speaks",
-        ),
-        (
-            "p, student.update, teacher, school, name",
-            "may not be held at school",
-        ),
-        (
-            "p, student.update, teacher, class, shoe_size",
-            "no column student.shoe_size",
-        ),
+        ("p, student.teleport, head, school, name", "no action student.teleport"),
+        ("p, student.update, head, school, name", "line 1 already speaks"),
+        ("p, student.update, teacher, school, name", "may not be held at school"),
+        ("p, student.update, teacher, class, shoe_size", "no column student.shoe_size"),
         ("p, student.update, teacher, class, age", "is computed"),
-        (
-            "p, student.update, teacher, class, name student.name",
-            "named twice",
-        ),
+        ("p, student.update, teacher, class, name student.name", "named twice"),
         ("p, student.update, teacher, class, *", "no wildcards"),
         ("p, student.update, teacher", "is not `p, action"),
         ("p, student.update, -, -, name", "sets no column"),
         ("p, student.update, -, -,", "nobody runs the action"),
     ] {
-        assert_refused(
-            &with_line("actions.csv", line).await,
-            "actions.csv",
-            Some(2),
-            words,
-        );
+        assert_refused(&with_line("actions.csv", line).await, "actions.csv", Some(2), words);
     }
     assert_refused(
         &with_change("actions.csv", "p, ", "# p, ").await,
@@ -373,12 +228,7 @@ async fn uncovered_columns_are_named_all_at_once() {
         "",
     )
     .await;
-    assert_refused(
-        &problems,
-        "student.csv",
-        None,
-        "student.secret, student.postal_code",
-    );
+    assert_refused(&problems, "student.csv", None, "student.secret, student.postal_code");
     let mut source = small();
     source.files.remove("course.csv");
     assert_refused(
@@ -401,12 +251,7 @@ async fn uncovered_columns_are_named_all_at_once() {
 #[tokio::test]
 async fn masks_that_are_undone_are_refused() {
     let problems = with_change("student.csv", "head, school, full", "head, school, masked").await;
-    assert_refused(
-        &problems,
-        "student.csv",
-        Some(6),
-        "student.postal_code cannot be masked",
-    );
+    assert_refused(&problems, "student.csv", Some(6), "student.postal_code cannot be masked");
     // The head masks the name at school; the teacher's pinyin tells it only to those who have the name.
     assert_eq!(
         with_line("student.csv", "p, student.name, head, school, masked,").await,
@@ -417,12 +262,7 @@ async fn masks_that_are_undone_are_refused() {
         "p, student.name, head, school, masked,\np, student.name_pinyin, head, school, full,",
     )
     .await;
-    assert_refused(
-        &problems,
-        "student.csv",
-        Some(8),
-        "the pinyin spells the name",
-    );
+    assert_refused(&problems, "student.csv", Some(8), "the pinyin spells the name");
 }
 
 #[tokio::test]
@@ -438,11 +278,7 @@ async fn wrong_models_are_refused() {
             "p = what, role, reach, sight, uses, eft",
             "the definition of p must stay",
         ),
-        (
-            "r = what, role, reach, verb",
-            "r = what, role, verb",
-            "the definition of r must stay",
-        ),
+        ("r = what, role, reach, verb", "r = what, role, verb", "the definition of r must stay"),
         ("r.what == p.what && ", "", "grants col:a.c"),
         ("r.reach == p.reach && ", "", "grants reach:ward"),
         (" && g(r.role, p.role)", "", "grants role:y"),
@@ -454,10 +290,7 @@ async fn wrong_models_are_refused() {
     ] {
         let problems = with_change("model.conf", from, to).await;
         let shown: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        assert!(
-            shown.iter().any(|problem| problem.contains(words)),
-            "{to}: {shown:?}"
-        );
+        assert!(shown.iter().any(|problem| problem.contains(words)), "{to}: {shown:?}");
     }
     let mut source = small();
     source.files.remove("model.conf");
@@ -474,10 +307,7 @@ async fn computed_fields_follow_their_strictest_source() -> Tested {
     let catalogue = small_catalogue();
     let policy = Policy::compile(small(), &catalogue).await?;
     let teacher = pair(&policy, "teacher", Reach::Class)?;
-    assert_eq!(
-        sight(&policy, &catalogue, &[teacher], "student.age")?,
-        Sight::Hidden
-    );
+    assert_eq!(sight(&policy, &catalogue, &[teacher], "student.age")?, Sight::Hidden);
     let mut source = small();
     if let Some(text) = source.files.get_mut("student.csv") {
         *text = text.replace(
@@ -487,38 +317,15 @@ async fn computed_fields_follow_their_strictest_source() -> Tested {
     }
     let policy = Policy::compile(source.clone(), &catalogue).await?;
     let age = *catalogue.index().get("student.age").ok_or("no age")?;
-    assert_eq!(
-        policy.table.cell(teacher, age).uses,
-        Uses::FULL.union(Uses::EXPORT)
-    );
+    assert_eq!(policy.table.cell(teacher, age).uses, Uses::FULL.union(Uses::EXPORT));
     // The head inherits at class and not at school.
     let head = policy.roles.id("head").ok_or("no head")?;
     assert_eq!(
-        policy
-            .table
-            .cell(
-                Pair {
-                    role: head,
-                    reach: Reach::Class
-                },
-                age
-            )
-            .uses
-            .sight(),
+        policy.table.cell(Pair { role: head, reach: Reach::Class }, age).uses.sight(),
         Sight::Full
     );
     assert_eq!(
-        policy
-            .table
-            .cell(
-                Pair {
-                    role: head,
-                    reach: Reach::School
-                },
-                age
-            )
-            .uses
-            .sight(),
+        policy.table.cell(Pair { role: head, reach: Reach::School }, age).uses.sight(),
         Sight::Hidden
     );
     // A number has no mask, so a masked source hides it.
@@ -548,12 +355,7 @@ async fn a_wrong_catalogue_is_refused() {
             coordinate.class = Class::Derived(&["student.ghost"]);
         }
     }
-    assert_refused(
-        &check(small(), &catalogue).await.problems,
-        "",
-        None,
-        "no stored coordinate",
-    );
+    assert_refused(&check(small(), &catalogue).await.problems, "", None, "no stored coordinate");
 }
 
 #[test]

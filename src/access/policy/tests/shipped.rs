@@ -19,10 +19,8 @@ async fn the_shipped_policy_is_accepted() -> Tested {
 async fn a_folder_and_the_shipped_files_are_the_same_policy() -> Tested {
     let catalogue = spec_catalogue::catalogue();
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"));
-    let (loaded, embedded) = (
-        Policy::load(folder, &catalogue).await?,
-        Policy::embedded(&catalogue).await?,
-    );
+    let (loaded, embedded) =
+        (Policy::load(folder, &catalogue).await?, Policy::embedded(&catalogue).await?);
     assert_eq!(loaded.version, embedded.version);
     let nowhere = Policy::load(&folder.join("nowhere"), &catalogue).await;
     assert!(nowhere.is_err());
@@ -85,10 +83,8 @@ async fn every_cell_is_what_casbin_says() -> Tested {
                 }
                 let rule = cell.rule.and_then(|rule| policy.table.rule(rule));
                 assert_eq!(rule.is_some(), !cell.uses.without(Uses::WRITE).is_empty());
-                assert!(
-                    rule.is_none_or(|rule| rule.text.contains(&coordinate.name())
-                        && rule.text.contains(cell.uses.sight().word()))
-                );
+                assert!(rule.is_none_or(|rule| rule.text.contains(&coordinate.name())
+                    && rule.text.contains(cell.uses.sight().word())));
             }
         }
     }
@@ -101,85 +97,26 @@ async fn the_shipped_roles_see_what_the_contract_says() -> Tested {
     let policy = Policy::embedded(&catalogue).await?;
     for (role, reach, column, wanted) in [
         ("student", Reach::Own, "student.id_number", Sight::Full),
-        (
-            "student",
-            Reach::Own,
-            "guardian.relation_note",
-            Sight::Hidden,
-        ),
+        ("student", Reach::Own, "guardian.relation_note", Sight::Hidden),
         ("guardian", Reach::Ward, "guardian.phone", Sight::Masked),
-        (
-            "subject_teacher",
-            Reach::Teaching,
-            "student.name",
-            Sight::Full,
-        ),
-        (
-            "subject_teacher",
-            Reach::Teaching,
-            "student.birth_date",
-            Sight::Hidden,
-        ),
-        (
-            "subject_teacher",
-            Reach::Teaching,
-            "student.national_student_number",
-            Sight::Hidden,
-        ),
-        (
-            "homeroom_teacher",
-            Reach::Class,
-            "student.id_number",
-            Sight::Masked,
-        ),
-        (
-            "homeroom_teacher",
-            Reach::Class,
-            "student.phone",
-            Sight::Full,
-        ),
-        (
-            "year_head",
-            Reach::YearLevel,
-            "student.phone",
-            Sight::Masked,
-        ),
+        ("subject_teacher", Reach::Teaching, "student.name", Sight::Full),
+        ("subject_teacher", Reach::Teaching, "student.birth_date", Sight::Hidden),
+        ("subject_teacher", Reach::Teaching, "student.national_student_number", Sight::Hidden),
+        ("homeroom_teacher", Reach::Class, "student.id_number", Sight::Masked),
+        ("homeroom_teacher", Reach::Class, "student.phone", Sight::Full),
+        ("year_head", Reach::YearLevel, "student.phone", Sight::Masked),
         ("registrar", Reach::School, "student.id_number", Sight::Full),
-        (
-            "principal",
-            Reach::School,
-            "student.id_number",
-            Sight::Masked,
-        ),
+        ("principal", Reach::School, "student.id_number", Sight::Masked),
         ("principal", Reach::School, "staff.phone", Sight::Full),
         ("reviewer", Reach::School, "staff.phone", Sight::Hidden),
         ("aid_officer", Reach::School, "score.value", Sight::Hidden),
-        (
-            "province_officer",
-            Reach::Region,
-            "student.id_number",
-            Sight::Full,
-        ),
-        (
-            "county_officer",
-            Reach::Region,
-            "student.phone",
-            Sight::Masked,
-        ),
-        (
-            "administrator",
-            Reach::Anywhere,
-            "account.login",
-            Sight::Full,
-        ),
+        ("province_officer", Reach::Region, "student.id_number", Sight::Full),
+        ("county_officer", Reach::Region, "student.phone", Sight::Masked),
+        ("administrator", Reach::Anywhere, "account.login", Sight::Full),
         ("guardian", Reach::Ward, "score.course_mean", Sight::Hidden),
     ] {
         let held = [pair(&policy, role, reach)?];
-        assert_eq!(
-            sight(&policy, &catalogue, &held, column)?,
-            wanted,
-            "{role} {column}"
-        );
+        assert_eq!(sight(&policy, &catalogue, &held, column)?, wanted, "{role} {column}");
     }
     let student = policy.table.noun("student").ok_or("no student")?;
     for (role, reach) in [
@@ -192,11 +129,7 @@ async fn the_shipped_roles_see_what_the_contract_says() -> Tested {
         for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
             let shown = policy.table.cell(held, field).uses.sight() != Sight::Hidden;
             assert!(
-                !shown
-                    || matches!(
-                        coordinate.noun,
-                        "account" | "access_grant" | "staff" | "duty"
-                    ),
+                !shown || matches!(coordinate.noun, "account" | "access_grant" | "staff" | "duty"),
                 "{role} sees {}",
                 coordinate.name()
             );
@@ -204,10 +137,7 @@ async fn the_shipped_roles_see_what_the_contract_says() -> Tested {
         assert!(!policy.table.rows(held, student), "{role} reads rows");
         assert_eq!(policy.table.aggregates(held, student), role == "analyst");
     }
-    assert!(policy.table.rows(
-        Pair::ANYONE,
-        policy.table.noun("course").ok_or("no course")?
-    ));
+    assert!(policy.table.rows(Pair::ANYONE, policy.table.noun("course").ok_or("no course")?));
     Ok(())
 }
 
@@ -215,34 +145,19 @@ async fn the_shipped_roles_see_what_the_contract_says() -> Tested {
 async fn grants_add_up_and_the_more_open_line_is_named() -> Tested {
     let catalogue = spec_catalogue::catalogue();
     let policy = Policy::embedded(&catalogue).await?;
-    let (reviewer, registrar) = (
-        pair(&policy, "reviewer", Reach::School)?,
-        pair(&policy, "registrar", Reach::School)?,
-    );
-    let field = *catalogue
-        .index()
-        .get("student.id_number")
-        .ok_or("no column")?;
+    let (reviewer, registrar) =
+        (pair(&policy, "reviewer", Reach::School)?, pair(&policy, "registrar", Reach::School)?);
+    let field = *catalogue.index().get("student.id_number").ok_or("no column")?;
     for held in [[reviewer, registrar], [registrar, reviewer]] {
         let plan = policy.table.plan(&held);
         assert_eq!(plan.sight(field), Sight::Full);
-        let rule = plan
-            .rule(field)
-            .and_then(|rule| policy.table.rule(rule))
-            .ok_or("no rule")?;
+        let rule = plan.rule(field).and_then(|rule| policy.table.rule(rule)).ok_or("no rule")?;
         assert!(rule.text.contains("registrar"), "{rule:?}");
     }
     // A reach that the role may not hold grants nothing, nor does a role that does not exist.
-    for stranger in [
-        Pair {
-            reach: Reach::Own,
-            ..registrar
-        },
-        Pair {
-            role: RoleId(200),
-            reach: Reach::School,
-        },
-    ] {
+    for stranger in
+        [Pair { reach: Reach::Own, ..registrar }, Pair { role: RoleId(200), reach: Reach::School }]
+    {
         assert!(policy.table.plan(&[stranger]).uses(field).is_empty());
     }
     assert!(policy.table.plan(&[registrar]).uses(60_000).is_empty());
@@ -254,17 +169,15 @@ async fn actions_name_the_columns_they_set() -> Tested {
     let catalogue = spec_catalogue::catalogue();
     let policy = Policy::embedded(&catalogue).await?;
     let act = |role, reach, name| {
-        Ok::<_, String>(policy.actions.may(
-            &[pair(&policy, role, reach)?],
-            policy.actions.id(name).ok_or("no action")?,
-        ))
+        Ok::<_, String>(
+            policy
+                .actions
+                .may(&[pair(&policy, role, reach)?], policy.actions.id(name).ok_or("no action")?),
+        )
     };
     let record =
         act("homeroom_teacher", Reach::Class, "attendance.record")?.ok_or("not allowed")?;
-    let kind = *catalogue
-        .index()
-        .get("attendance.kind")
-        .ok_or("no column")?;
+    let kind = *catalogue.index().get("attendance.kind").ok_or("no column")?;
     assert!(record.columns.contains(&kind));
     assert_eq!(act("guardian", Reach::Ward, "attendance.record")?, None);
     assert!(
@@ -285,14 +198,10 @@ async fn the_matrix_is_stable_and_complete() -> Tested {
     let catalogue = spec_catalogue::catalogue();
     let policy = Policy::embedded(&catalogue).await?;
     let text = matrix(&policy, &catalogue);
-    assert_eq!(
-        text,
-        matrix(&Policy::embedded(&catalogue).await?, &catalogue)
-    );
+    assert_eq!(text, matrix(&Policy::embedded(&catalogue).await?, &catalogue));
     for coordinate in &catalogue.coordinates {
         assert!(
-            text.lines()
-                .any(|line| line.starts_with(&coordinate.name())),
+            text.lines().any(|line| line.starts_with(&coordinate.name())),
             "{}",
             coordinate.name()
         );
