@@ -125,7 +125,7 @@ impl Backend for App {
         meta: RequestMeta,
     ) -> Response {
         let Some(session) = caller else {
-            return self.schema.execute(request).await;
+            return self.schema.execute(request.data(language(meta.language))).await;
         };
         let (cx, meter) = self.request_cx(session, &meta);
         let ledger = Arc::clone(&cx.ledger);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 
 use super::caller::Caller;
 use super::place::{Writing, covered, everything, nothing, row_rule};
@@ -23,6 +23,39 @@ pub enum Guard {
     Where(Expr),
     /// On no row.
     Nowhere,
+}
+
+/// What an aggregate does with one column.
+#[derive(Clone, Debug)]
+pub struct Need {
+    /// The policy id of the column.
+    pub id: u16,
+    /// The uses that one pair must hold together.
+    pub uses: Uses,
+    /// The column as the schema writes it, for the refusal.
+    pub coordinate: String,
+}
+
+impl Need {
+    /// A use of a column of a noun.
+    pub fn of(noun: &Noun, field: usize, uses: Uses) -> Self {
+        Self { id: noun.id(field), uses, coordinate: noun.coordinate(field) }
+    }
+
+    fn act(&self) -> &'static str {
+        if self.uses.contains(Uses::GROUP) {
+            "group"
+        } else if self.uses.contains(Uses::FILTER) {
+            "filter"
+        } else {
+            "aggregate"
+        }
+    }
+}
+
+/// A number of 64 bits: PostgreSQL takes a small literal for one of 32.
+fn wide(number: i64) -> Expr {
+    Expr::cust(format!("CAST({number} AS BIGINT)"))
 }
 
 /// The rows of one noun that one caller reads.
@@ -155,13 +188,11 @@ impl Scope {
                     self.writing(),
                 );
                 Expr::Case(Box::new(
-                    CaseStatement::new()
-                        .case(covered, Expr::cust((1_i64 << bit).to_string()))
-                        .finally(Expr::cust("0")),
+                    CaseStatement::new().case(covered, wide(1_i64 << bit)).finally(wide(0)),
                 ))
             })
             .reduce(|sum, term| sum.add(term))
-            .map_or_else(|| Expr::cust("0"), |bits| Func::cast_as(bits, "BIGINT").into())
+            .unwrap_or_else(|| wide(0))
     }
 
     /// The sights of the rows, row by row.
@@ -218,19 +249,53 @@ impl Scope {
         }
     }
 
-    /// Narrows a counting scope to the pairs whose policy lines hold all of `needs`: a column that
-    /// groups or is measured counts only under a grant that allows it. `FORBIDDEN` when none does.
-    pub fn counting_with(mut self, needs: &[(u16, Uses, String)]) -> Result<Self> {
-        for (id, uses, coordinate) in needs {
-            let kept = self
-                .pair_plans()
-                .filter(|(_, plan)| plan.uses(*id).contains(*uses))
-                .fold(0, |bits, (bit, _)| bits | 1 << bit);
-            if kept == 0 {
-                return Err(Error::forbidden_use("aggregate", coordinate.clone()));
+    /// Narrows a counting scope to the pairs whose own policy lines hold all of `needs`: a column that
+    /// groups, is measured or filtered counts only under a grant that allows it, and what two grants
+    /// allow is never put together. `FORBIDDEN` with the coordinate at which no pair is left.
+    pub fn counting_with(mut self, needs: &[Need]) -> Result<Self> {
+        for need in needs {
+            self.seeing = self.pairs_where(|pair| self.uses(pair, need.id).contains(need.uses));
+            if self.seeing == 0 {
+                return Err(Error::forbidden_use(need.act(), need.coordinate.clone()));
             }
-            self.seeing = kept;
         }
         Ok(self)
+    }
+
+    /// The rows of another noun under those of the same pairs that may count it too.
+    #[must_use]
+    pub fn counting_over(&self, noun: &'static Noun) -> Self {
+        let table = &self.caller.session.policy.table;
+        Self {
+            noun,
+            caller: Arc::clone(&self.caller),
+            seeing: self.pairs_where(|pair| table.aggregates(pair, noun.noun_id())),
+        }
+    }
+
+    /// True when each pair may use the column so.
+    pub fn every_pair(&self, id: u16, uses: Uses) -> bool {
+        self.pairs_where(|pair| self.uses(pair, id).contains(uses)) == self.seeing
+    }
+
+    /// True when each pair reads the rows it counts one by one, these columns in full: figures over
+    /// them say nothing that the caller could not read.
+    pub fn reads_what_it_counts(&self, columns: &[u16]) -> bool {
+        let table = &self.caller.session.policy.table;
+        let reading = self.pairs_where(|pair| {
+            table.rows(pair, self.noun.noun_id())
+                && columns.iter().all(|id| self.uses(pair, *id).sight() == Sight::Full)
+        });
+        reading == self.seeing
+    }
+
+    fn uses(&self, pair: Pair, id: u16) -> Uses {
+        self.caller.session.policy.table.cell(pair, id).uses
+    }
+
+    fn pairs_where(&self, keep: impl Fn(Pair) -> bool) -> u64 {
+        self.bits(self.seeing)
+            .filter(|bit| keep(self.caller.session.held[*bit].pair))
+            .fold(0, |bits, bit| bits | 1 << bit)
     }
 }

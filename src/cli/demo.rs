@@ -108,7 +108,7 @@ impl Keys {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut random = || {
+                let random = || {
                     let mut bytes = [0_u8; 32];
                     rand::rng().fill(&mut bytes);
                     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
@@ -204,7 +204,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let policy = start::policy(args.policies.as_deref()).await?;
     let url = match &args.database_url {
         Some(url) => url.reveal().to_owned(),
-        None => database_url(&args.data),
+        None => {
+            // The registry is its owner's alone; the log files beside it take its mode over.
+            let path = args.data.join("registry.db");
+            if !path.exists() {
+                write_private(&path, "")?;
+            }
+            database_url(&args.data)
+        }
     };
     let db = connect(&url, if url.starts_with("sqlite") { 4 } else { 16 })
         .await

@@ -13,31 +13,34 @@ use crate::store::connect::connect;
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    flags: Flags,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Apply every migration that is pending
-    Up,
+    Up(Flags),
     /// Take back the newest migrations; their tables and rows are lost
     Down {
         /// How many
         #[arg(long, default_value_t = 1)]
         steps: u32,
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Say which migrations are applied, pending, or unknown to this program
-    Status,
+    Status(Flags),
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let flags = args.flags.read()?;
+    let flags = match &args.command {
+        Command::Up(flags) | Command::Status(flags) | Command::Down { flags, .. } => flags.clone(),
+    };
+    let flags = flags.read()?;
     let (url, _) = flags.database()?;
     let db = connect(url.reveal(), 1).await.context("The database does not answer")?;
     let state = versions(&db).await.map_err(start::database_error)?;
     match args.command {
-        Command::Status => {
+        Command::Status(_) => {
             for (name, versions) in [
                 ("applied", &state.applied),
                 ("pending", &state.pending),
@@ -54,12 +57,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 state.unknown.len()
             ))
         }
-        Command::Up => {
+        Command::Up(_) => {
             start::known(&state)?;
             Migrator::up(&db, None).await.map_err(start::database_error)?;
             say(format!("{} migrations applied", state.pending.len()))
         }
-        Command::Down { steps } => {
+        Command::Down { steps, .. } => {
             start::known(&state)?;
             Migrator::down(&db, Some(steps)).await.map_err(start::database_error)?;
             say(format!("{steps} migrations taken back"))

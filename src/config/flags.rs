@@ -33,9 +33,6 @@ pub struct Flags {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "XUEJI_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Data folder: embedded database and keys made by the server [default: ./xueji-data]
-    #[arg(long, env = "XUEJI_DATA", value_name = "FOLDER")]
-    pub data: Option<PathBuf>,
     /// Folder with the access policy [default: ./policies]
     #[arg(long, env = "XUEJI_POLICIES", value_name = "FOLDER")]
     pub policies: Option<PathBuf>,
@@ -182,8 +179,6 @@ limits! {
     depth: "limits-depth", "XUEJI_LIMITS_DEPTH";
     /// Complexity of an operation [default: 50000]
     complexity: "limits-complexity", "XUEJI_LIMITS_COMPLEXITY";
-    /// Rows of a page [default: 200]
-    page: "limits-page", "XUEJI_LIMITS_PAGE";
     /// Seconds that a request may take [default: 30]
     request_seconds: "limits-request-seconds", "XUEJI_LIMITS_REQUEST_SECONDS";
     /// Seconds in which the headers of a request must arrive [default: 10]

@@ -40,8 +40,6 @@ pub struct Settings {
     pub database: Database,
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// Data folder.
-    pub data: PathBuf,
     /// Folder with the access policy.
     pub policies: PathBuf,
     /// Time zone in which days are counted.
@@ -98,8 +96,6 @@ pub struct Limits {
     pub depth: usize,
     /// Complexity of an operation.
     pub complexity: usize,
-    /// Rows of a page.
-    pub page: u32,
     /// Time that a request may take.
     pub request_time: Duration,
     /// Time in which the headers of a request must arrive.
@@ -139,7 +135,6 @@ impl Limits {
             directives: flags.directives.unwrap_or(200),
             depth: size(flags.depth, 16),
             complexity: size(flags.complexity, 50_000),
-            page: flags.page.unwrap_or(200),
             request_time: seconds(flags.request_seconds, 30),
             header_time: seconds(flags.header_seconds, 10),
             body_time: seconds(flags.body_seconds, 15),
@@ -167,7 +162,6 @@ impl Flags {
             database_url,
             database,
             listen: self.listen()?,
-            data: self.data_folder(),
             policies: self.policies_folder(),
             time_zone: self.time_zone()?,
             public_id_key,
@@ -208,11 +202,6 @@ impl Flags {
                 &format!("{error}; write an address and a port, such as 127.0.0.1:8080."),
             )
         })
-    }
-
-    /// The data folder.
-    pub fn data_folder(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(|| PathBuf::from("./xueji-data"))
     }
 
     /// The folder with the access policy.
@@ -285,7 +274,6 @@ impl Flags {
             ("limits.fields", flags.fields),
             ("limits.depth", flags.depth),
             ("limits.complexity", flags.complexity),
-            ("limits.page", flags.page),
             ("limits.request_seconds", flags.request_seconds),
             ("limits.header_seconds", flags.header_seconds),
             ("limits.body_seconds", flags.body_seconds),

@@ -4,6 +4,7 @@
 
 pub mod attendance;
 pub mod score;
+pub mod statistics;
 
 use std::sync::Arc;
 

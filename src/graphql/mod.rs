@@ -32,6 +32,7 @@ pub mod sanction;
 pub mod school_year;
 pub mod score;
 pub mod staff;
+pub mod statistics;
 pub mod student;
 pub mod student_number;
 pub mod term;
@@ -40,7 +41,7 @@ pub mod year_level;
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptyMutation, EmptySubscription, Schema};
+use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
 
 use crate::access::view::{Registry, View};
 
@@ -130,5 +131,6 @@ pub fn build_schema(limits: Limits) -> XuejiSchema {
 
 /// The schema in SDL, as `schema.graphql` holds it.
 pub fn sdl() -> String {
-    build_schema(Limits::default()).sdl()
+    let options = SDLExportOptions::new().include_specified_by();
+    build_schema(Limits::default()).sdl_with_options(options)
 }

@@ -9,13 +9,14 @@ use super::engine::output::AnyNode;
 use super::engine::roots::Roots;
 use super::error::{to_server, without_caller};
 use super::scalar::Code;
+use super::statistics::StatisticsQuery;
 use super::viewer::Viewer;
 use crate::domain::Cx;
 use crate::error::Error;
 
 /// Where every question starts.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(Base, Roots);
+pub struct Query(Base, Roots, StatisticsQuery);
 
 /// The request's view of the registry; without a caller nothing is answered.
 pub(crate) fn context<'c>(ctx: &Context<'c>) -> ServerResult<&'c Cx> {
@@ -26,7 +27,10 @@ pub(crate) fn context<'c>(ctx: &Context<'c>) -> ServerResult<&'c Cx> {
 pub(crate) fn fail(ctx: &Context<'_>, error: Error) -> ServerError {
     match ctx.data_opt::<Cx>() {
         Some(cx) => to_server(error, ctx.item.pos, &cx.caller),
-        None => without_caller(error, Language::Chinese, ""),
+        None => {
+            let language = ctx.data_opt::<Language>().copied().unwrap_or(Language::Chinese);
+            without_caller(error, language, "")
+        }
     }
 }
 

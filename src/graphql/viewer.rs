@@ -70,6 +70,7 @@ impl Viewer {
     }
 }
 
+/// Who is asking (当前用户).
 #[Object]
 impl Viewer {
     /// The opaque id of the account.

@@ -78,7 +78,7 @@ async fn run<B: Backend>(
     }
     let caller = caller::caller(&*app.backend, &app.keys, &parts.headers).await?;
     observed.account = caller.as_ref().map(|caller| app.backend.account(caller));
-    let params = if parts.method == Method::GET {
+    let mut params = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
     } else {
         params::from_json(&read_body(&parts.headers, body, app).await?)?
@@ -101,6 +101,7 @@ async fn run<B: Backend>(
         }
     }
     nulls(operation, &params.variables)?;
+    defaults(operation, &mut params.variables);
     let meta = RequestMeta {
         request_id: request_id.text(),
         language,
@@ -251,6 +252,16 @@ fn nulls(operation: &OperationDefinition, variables: &Variables) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// Gives variables their default values. The library does so in arguments, but not in `@skip` and `@include`.
+fn defaults(operation: &OperationDefinition, variables: &mut Variables) {
+    for definition in &operation.variable_definitions {
+        if let Some(default) = &definition.node.default_value {
+            let name = definition.node.name.node.clone();
+            variables.entry(name).or_insert_with(|| default.node.clone());
+        }
+    }
 }
 
 fn no_null_out_of_place(value: &Value, kind: &Type) -> bool {

@@ -10,6 +10,7 @@ pub mod grants;
 mod progress;
 pub mod read;
 mod sql;
+pub mod statistics;
 pub mod tally;
 
 use std::sync::Arc;

@@ -56,7 +56,7 @@ impl InputType for Raw {
 
 /// The arguments of a list as they came.
 #[derive(Debug, Default)]
-pub(crate) struct ListArgs {
+pub struct ListArgs {
     pub(crate) filter: Raw,
     pub(crate) order_by: Raw,
     pub(crate) first: Option<i64>,

@@ -167,6 +167,11 @@ fn decimal(value: Thousandths) -> ConstValue {
     ConstValue::String(value.to_string())
 }
 
+/// Whether a computed field stands beside a row; the others answer aggregates alone.
+pub(crate) fn of_a_row(name: &str) -> bool {
+    matches!(name, "attendance_summary" | "exam_total" | "course_mean")
+}
+
 /// Describes a computed field to the schema.
 pub(crate) fn describe(meta: &mut Meta, noun: &Noun, at: usize) -> MetaField {
     let shape = &noun.shape.fields[at];

@@ -6,11 +6,11 @@
 //! holds the output types that root fields return, [`roots`] the root fields of the nouns; [`types`] describes them to the schema. The
 //! engine knows no noun by name.
 
-pub(crate) mod args;
+pub mod args;
 pub(crate) mod computed;
 pub(crate) mod fetch;
-pub(crate) mod output;
+pub mod output;
 pub(crate) mod render;
-pub(crate) mod roots;
+pub mod roots;
 pub(crate) mod select;
 pub(crate) mod types;

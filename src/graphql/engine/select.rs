@@ -154,6 +154,20 @@ impl<'a> Compiler<'_, 'a> {
         self.ctx.with_field(field).set_error_path(to_server(error, field.pos, &self.cx.caller))
     }
 
+    /// The error of a list: of the field that is being resolved, or of one below it.
+    fn list_error(
+        &self,
+        error: Error,
+        field: &Positioned<Field>,
+        below: bool,
+    ) -> async_graphql::ServerError {
+        if below {
+            self.error(error, field)
+        } else {
+            self.ctx.set_error_path(to_server(error, field.pos, &self.cx.caller))
+        }
+    }
+
     /// What is wanted of each row of a noun. `reach` is how many rows there may be.
     pub(crate) fn node(
         &self,
@@ -278,7 +292,8 @@ impl<'a> Compiler<'_, 'a> {
         field: &Positioned<Field>,
     ) -> ServerResult<ListNode> {
         let noun = scope.noun();
-        let fail = |error| self.error(error, field);
+        // The place of a list below another one is a path of two names or more.
+        let fail = |error| self.list_error(error, field, place.contains('.'));
         let page = args.page().map_err(fail)?;
         let filter = args.filter(self.cx, noun).map_err(fail)?;
         let asked = args.order(noun).map_err(fail)?;

@@ -108,7 +108,7 @@ pub(crate) fn noun(meta: &mut Meta, all: &'static Registry, noun: &'static Noun)
         for (at, shape) in noun.shape.fields.iter().enumerate() {
             if let Some(ty) = output_type(meta, shape.kind) {
                 fields.push(field(&noun.camel[at], ty, shape.doc));
-            } else if matches!(shape.kind, Kind::Computed) {
+            } else if matches!(shape.kind, Kind::Computed) && computed::of_a_row(shape.name) {
                 fields.push(computed::describe(meta, noun, at));
             }
         }

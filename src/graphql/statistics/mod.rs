@@ -1,0 +1,185 @@
+//! The reporting tool's root fields (统计): counts, scores, attendance and aid by groups.
+//!
+//! A field settles its filter, asks the domain, and names the groups. What may be asked and what is
+//! withheld is decided there.
+
+pub mod input;
+pub mod rows;
+
+use async_graphql::{Context, Object, Result as GraphResult, SimpleObject};
+
+use self::input::{
+    AidCoverageFilter, AidGroupKey, AttendanceGroupKey, AttendancePeriod, AttendanceRateFilter,
+    ScoreGroupKey, ScoreStatisticsFilter, StudentCountFilter, StudentGroupKey,
+};
+use self::rows::{
+    AidCoverageRow, AttendanceRateRow, Reader, ScoreStatisticsRow, StudentCountRow, Yuan, note,
+    threshold,
+};
+use super::query::{context, fail, graph};
+use super::scalar::Date;
+use crate::domain::Cx;
+use crate::domain::statistics::{self, Figures, Group, Key, Names};
+use crate::error::Result;
+
+macro_rules! answers {
+    ($($(#[doc = $doc:literal])* $name:ident of $row:ident, $(#[doc = $tdoc:literal])* total $total:ty;)*) => { $(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, SimpleObject)]
+        pub struct $name {
+            /// The groups by name or code; those of nobody are not listed.
+            groups: Vec<$row>,
+            $(#[doc = $tdoc])*
+            total: Option<$total>,
+            /// How many groups are withheld.
+            withheld: i64,
+            /// The fewest students that a figure may stand for; null for whoever may read the rows
+            /// one by one and so gets exact figures.
+            threshold: Option<i64>,
+            /// What is withheld, in the language of the request; null when nothing is.
+            note: Option<String>,
+        }
+
+        impl $name {
+            async fn of<F: Sync, T: Sync>(
+                cx: &Cx,
+                mut figures: Figures<F, T>,
+                row: impl Fn(&Reader<'_>, &Group<F>) -> Option<$row>,
+                total: impl Fn(&T) -> $total,
+            ) -> Result<Self> {
+                let names = Names::of(cx, &figures).await?;
+                let reader = Reader::new(cx, &figures.keys, &names);
+                figures.groups.sort_by_cached_key(|group| reader.order(group));
+                Ok(Self {
+                    groups: figures.groups.iter().filter_map(|group| row(&reader, group)).collect(),
+                    total: figures.total.as_ref().map(total),
+                    withheld: i64::try_from(figures.withheld()).unwrap_or(i64::MAX),
+                    threshold: threshold(&figures),
+                    note: note(&figures, cx.caller.language),
+                })
+            }
+        }
+    )* };
+}
+
+answers! {
+    /// Numbers of students (学生数).
+    StudentCounts of StudentCountRow,
+    /// Students in all groups; null when a group is withheld.
+    total i64;
+    /// Statistics of published scores (成绩统计).
+    ScoreStatistics of ScoreStatisticsRow,
+    /// Scores in all groups; null when a group is withheld.
+    total i64;
+    /// Rates of attendance (出勤率).
+    AttendanceRates of AttendanceRateRow,
+    /// Student days in all groups; null when a group is withheld.
+    total i64;
+    /// Coverage of aid (资助覆盖).
+    AidCoverage of AidCoverageRow,
+    /// Money granted in all groups, in yuan; null when a group is withheld. Students are not added
+    /// up: one may be aided in several groups.
+    total Yuan;
+}
+
+fn asked<K: Copy + Into<Key>>(keys: &[K]) -> Vec<Key> {
+    keys.iter().map(|key| (*key).into()).collect()
+}
+
+/// Figures over many pupils, for reporting tools.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StatisticsQuery;
+
+#[Object]
+impl StatisticsQuery {
+    /// Distinct students with a live enrolment, by any of the keys. `FORBIDDEN` when none of your
+    /// roles may count by all of the keys and conditions together.
+    async fn student_counts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to group by, at most four; nothing for one group of all.")]
+        group_by: Vec<StudentGroupKey>,
+        #[graphql(desc = "Only students who meet all of these.")] filter: Option<
+            StudentCountFilter,
+        >,
+    ) -> GraphResult<StudentCounts> {
+        let cx = context(ctx).map_err(graph)?;
+        let answer = async {
+            let only = filter.unwrap_or_default().conditions(cx)?;
+            let figures = statistics::student_counts(cx, &asked(&group_by), &only).await?;
+            let row = |reader: &Reader<'_>, group: &Group<i64>| Some(reader.students(group));
+            StudentCounts::of(cx, figures, row, |total| *total).await
+        };
+        answer.await.map_err(|error| graph(fail(ctx, error)))
+    }
+
+    /// Count, mean, deviation, quantiles, rates and distribution of published scores with a value,
+    /// by any of the keys. There is no highest and no lowest score.
+    async fn score_statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to group by; nothing for one group of all.")] group_by: Vec<
+            ScoreGroupKey,
+        >,
+        #[graphql(desc = "Only scores that meet all of these.")] filter: Option<
+            ScoreStatisticsFilter,
+        >,
+    ) -> GraphResult<ScoreStatistics> {
+        let cx = context(ctx).map_err(graph)?;
+        let answer = async {
+            let only = filter.unwrap_or_default().conditions(cx)?;
+            let figures = statistics::score_statistics(cx, &asked(&group_by), &only).await?;
+            let row = |reader: &Reader<'_>, group: &Group<_>| Some(reader.scores(group));
+            ScoreStatistics::of(cx, figures, row, |total| *total).await
+        };
+        answer.await.map_err(|error| graph(fail(ctx, error)))
+    }
+
+    /// Attendance by day, week or month and any of the keys.
+    async fn attendance_rates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The length of a period.")] period: AttendancePeriod,
+        #[graphql(desc = "What to group by besides; nothing for one group a period.")]
+        group_by: Vec<AttendanceGroupKey>,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day, within 400 days of the first.")] until: Date,
+        #[graphql(desc = "Only attendance that meets all of these.")] filter: Option<
+            AttendanceRateFilter,
+        >,
+    ) -> GraphResult<AttendanceRates> {
+        let cx = context(ctx).map_err(graph)?;
+        let answer = async {
+            let only = filter.unwrap_or_default().conditions(cx)?;
+            let days = (from.0, until.0);
+            let keys = asked(&group_by);
+            let figures =
+                statistics::attendance_rates(cx, period.into(), &keys, days, &only).await?;
+            let row = |reader: &Reader<'_>, group: &Group<_>| reader.attendance(group);
+            AttendanceRates::of(cx, figures, row, |total| *total).await
+        };
+        answer.await.map_err(|error| graph(fail(ctx, error)))
+    }
+
+    /// Students aided, their share of all students and of those who need aid, and the money
+    /// granted, by any of the keys.
+    async fn aid_coverage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to group by; nothing for one group of all.")] group_by: Vec<
+            AidGroupKey,
+        >,
+        #[graphql(desc = "Only aid that meets all of these.")] filter: Option<AidCoverageFilter>,
+    ) -> GraphResult<AidCoverage> {
+        let cx = context(ctx).map_err(graph)?;
+        let answer = async {
+            let only = filter.unwrap_or_default().conditions(cx)?;
+            let figures = statistics::aid_coverage(cx, &asked(&group_by), &only).await?;
+            let row = |reader: &Reader<'_>, group: &Group<_>| Some(reader.aid(group));
+            AidCoverage::of(cx, figures, row, |total| Yuan(*total)).await
+        };
+        answer.await.map_err(|error| graph(fail(ctx, error)))
+    }
+}
+#[cfg(test)]
+mod tests;
