@@ -23,6 +23,14 @@ pub enum Filter {
         /// The test.
         test: Test,
     },
+    /// The column has this value, on rows that show it in full: a restriction by the server, which
+    /// tells no more than reading the column does.
+    Shown {
+        /// The field, by index.
+        field: usize,
+        /// The value.
+        value: Cell,
+    },
     /// The row is one of these.
     Keys(Vec<Key>),
     /// A related row, within the caller's scope of the target, meets a condition.

@@ -21,7 +21,5 @@ pub mod place;
 pub mod policy;
 pub mod scope;
 pub mod shown;
-#[cfg(test)]
-mod spec_catalogue;
 pub mod table;
 pub mod view;

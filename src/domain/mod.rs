@@ -2,6 +2,7 @@
 //!
 //! Every function takes a [`Cx`]: who asks, the store behind scopes, and what the request has seen.
 
+pub mod act;
 pub mod attendance;
 pub mod score;
 pub mod statistics;
@@ -10,12 +11,17 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::view::Registry;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::read::Rows;
+pub use crate::store::tx::KEY_REUSED;
+use crate::store::tx::Tx;
 
 /// One request's view of the registry.
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ pub struct Cx {
     pub opaque: Arc<Opaque>,
     /// What the request saw and was refused.
     pub ledger: Arc<Ledger>,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Cx {
@@ -35,6 +43,24 @@ impl Cx {
     pub fn registry(&self) -> &'static Registry {
         self.store.registry()
     }
+
+    /// Begins an act; `FORBIDDEN` when no grant of the caller holds the action.
+    pub async fn begin(&self, action: Action) -> Result<Tx> {
+        Tx::begin(&self.store, &self.caller, self.clock.now(), action).await
+    }
+}
+
+/// Refuses what a mask left of a text: a masked value is never taken for a new one (promise 6).
+pub(crate) fn refuse_masked(field: &str, text: &str) -> Result<()> {
+    let masked = text.contains("***") || (!text.is_empty() && text.chars().all(|c| c == '*'));
+    if masked {
+        return Err(Error::invalid(
+            field.to_owned(),
+            "this is a masked text; enter the value itself, or leave it as it is",
+            "这是脱敏后的文字；请填写原值，或不作修改",
+        ));
+    }
+    Ok(())
 }
 
 /// The students of rows (or that rows hang from) where `wanted`, each once.

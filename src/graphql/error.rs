@@ -8,6 +8,7 @@ use xueji_entity::value::Language;
 
 use super::scalar::sentence;
 use crate::access::caller::Caller;
+use crate::domain::KEY_REUSED;
 use crate::error::{Error, Why};
 
 /// The sentence of an error for people.
@@ -28,6 +29,10 @@ fn why(error: &Error) -> Why {
             Why::new(format!("{field}: {}", why.en), format!("{field}：{}", why.zh))
         }
         Error::Refused { why, .. } | Error::Limit { why, .. } => why.clone(),
+        Error::Conflict { what } if what == KEY_REUSED => Why::new(
+            "this idempotency key was used for another request; send this one with a new key",
+            "该幂等键已用于另一个请求；请换用新的幂等键",
+        ),
         Error::Conflict { .. } => Why::new(
             "this is on file already or was changed meanwhile; read it again",
             "该信息已存在或已被更改；请重新读取",

@@ -6,6 +6,7 @@
 pub mod engine;
 mod enums;
 pub mod error;
+pub mod mutation;
 pub mod query;
 pub mod scalar;
 
@@ -41,12 +42,12 @@ pub mod year_level;
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
 
 use crate::access::view::{Registry, View};
 
 /// The schema of the registry.
-pub type XuejiSchema = Schema<query::Query, EmptyMutation, EmptySubscription>;
+pub type XuejiSchema = Schema<query::Query, mutation::Mutation, EmptySubscription>;
 
 /// All nouns, in the order of their policy ids.
 pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
@@ -119,7 +120,8 @@ impl Default for Limits {
 
 /// Builds the schema. Data of a request (its `Cx`) comes with the request.
 pub fn build_schema(limits: Limits) -> XuejiSchema {
-    let builder = Schema::build(query::Query::default(), EmptyMutation, EmptySubscription)
+    let query = query::Query::default();
+    let builder = Schema::build(query, mutation::Mutation::default(), EmptySubscription)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)

@@ -3,15 +3,18 @@
 //! Nobody outside holds a connection. A read takes a `Scope`, a write a [`Tx`](tx::Tx). Rules of
 //! the registry do not live here. Start reading at [`read`].
 
+pub mod attendance;
 pub mod bulk;
 pub mod codec;
 pub mod connect;
+mod constraint;
 pub mod grants;
 mod progress;
 pub mod read;
 mod sql;
 pub mod statistics;
 pub mod tally;
+pub mod tx;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,15 +92,21 @@ pub(crate) fn failed(error: DbErr) -> Error {
                 {
                     return Error::Unavailable;
                 }
-                match database.constraint() {
-                    Some(constraint) if database.is_unique_violation() => {
-                        Error::Conflict { what: constraint.to_owned().into() }
-                    }
-                    constraint => Error::internal(format!(
-                        "database error {code}, constraint {}",
-                        constraint.unwrap_or("none")
-                    )),
+                if database.is_unique_violation() {
+                    return Error::Conflict { what: constraint::unique(database.as_ref()) };
                 }
+                // Another transaction came first: PostgreSQL's serialisation failure and deadlock.
+                if ["40001", "40P01"].contains(&code.as_str()) {
+                    return Error::Conflict { what: "transaction".into() };
+                }
+                // SQLite is still busy after the time that a statement waits (SQLITE_BUSY and kin).
+                if ["5", "261", "517"].contains(&code.as_str()) {
+                    return Error::Unavailable;
+                }
+                Error::internal(format!(
+                    "database error {code}, constraint {}",
+                    database.constraint().unwrap_or("none")
+                ))
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)

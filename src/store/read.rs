@@ -579,7 +579,7 @@ impl Store {
         Ok(true)
     }
 
-    fn cell(
+    pub(super) fn cell(
         &self,
         noun: &Noun,
         field: usize,

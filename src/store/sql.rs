@@ -99,6 +99,16 @@ impl Writer<'_> {
                 let condition = self.keys(keys, scope.noun(), alias);
                 Ok(if negated { condition.not() } else { condition })
             }
+            Filter::Shown { field, value } => {
+                let column = Expr::col((alias, scope.noun().shape.fields[*field].name));
+                let holds = column.eq(value_of(value));
+                let holds = if negated { holds.is_not(Expr::cust("TRUE")) } else { holds };
+                Ok(match scope.guard(*field, Uses::FULL, alias) {
+                    Guard::Everywhere => holds,
+                    Guard::Where(rows) => rows.and(holds),
+                    Guard::Nowhere => nothing(),
+                })
+            }
             Filter::Test { field, test } => self.test(*field, test, scope, alias, negated),
             Filter::Related { relation, some, filter } => {
                 self.related(*relation, filter, scope, alias, *some != negated)

@@ -111,6 +111,16 @@ pub(crate) struct Listing {
     pub(crate) scope: Scope,
     pub(crate) args: ListArgs,
     pub(crate) order: &'static [(&'static str, bool)],
+    /// What the field itself restricts the list to.
+    pub(crate) only: Option<Only>,
+}
+
+/// A restriction that comes with a field and not from its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Only {
+    pub(crate) filter: Filter,
+    /// What it restricts to, for the cursors, which are bound to it.
+    pub(crate) binding: Vec<u8>,
 }
 
 impl<V: View> Connection<V> {
@@ -121,7 +131,15 @@ impl<V: View> Connection<V> {
         args: ListArgs,
         order: &'static [(&'static str, bool)],
     ) -> Self {
-        Self { inner: Listing { cx: cx.clone(), scope, args, order }, view: PhantomData }
+        let inner = Listing { cx: cx.clone(), scope, args, order, only: None };
+        Self { inner, view: PhantomData }
+    }
+
+    /// The same, restricted to the rows that meet a condition.
+    #[must_use]
+    pub(crate) fn only(mut self, only: Only) -> Self {
+        self.inner.only = Some(only);
+        self
     }
 }
 
@@ -132,7 +150,7 @@ impl Listing {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let noun = self.scope.noun();
-        let list: ListNode = Compiler { ctx, cx: &self.cx }.list(
+        let mut list: ListNode = Compiler { ctx, cx: &self.cx }.list(
             self.scope.clone(),
             default_order(noun, self.order),
             &self.args,
@@ -142,6 +160,14 @@ impl Listing {
             field.node.name.node.as_str(),
             field,
         )?;
+        if let Some(only) = &self.only {
+            let asked = list.filter.take();
+            list.filter = Some(Filter::And(
+                [Some(only.filter.clone()), asked].into_iter().flatten().collect(),
+            ));
+            list.binding.push(0);
+            list.binding.extend(&only.binding);
+        }
         let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
         let (lists, views) = fetch::root(&self.cx, &list).await.map_err(fail)?;
         Ok(render::list(&self.cx, &list, &lists, &views))

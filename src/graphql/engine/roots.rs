@@ -162,6 +162,7 @@ impl ContainerType for Roots {
                 cx: cx.clone(),
                 scope: Scope::reading(&cx.caller, target),
                 args: list_args(ctx)?,
+                only: None,
                 order: list.map_or(&[], |root| root.order),
             };
             listing.resolve(&selection, ctx.item).await?

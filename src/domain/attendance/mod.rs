@@ -1,5 +1,7 @@
 //! Attendance (考勤): what counts as present, and how a rate is formed (domain reference §17).
 
+pub mod record;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDate;

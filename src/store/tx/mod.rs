@@ -1,0 +1,226 @@
+//! The only way to write: one act, from the right to run it to its commit.
+//!
+//! [`Tx::begin`] refuses whoever may not run the action and opens a transaction (IMMEDIATE on
+//! SQLite). Inside, rows are read as [`Found`], within the pairs that hold the action; [`write`](self::write)
+//! accepts only such rows and only the action's columns, and keeps their history; [`once`] keeps
+//! repeated requests and unique values, [`trace`] writes the audit line and the events. [`Tx::end`] commits the audit line and the events together
+//! with the rows, or takes everything back. A `Tx` that is dropped takes everything back as well.
+//! No rule of the registry lives here, and no value leaves in an audit line or an event.
+
+mod facts;
+mod once;
+mod trace;
+mod write;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, QueryResult, SqliteTransactionMode, StatementBuilder,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::{Store, failed};
+use crate::access::action::Action;
+use crate::access::caller::Caller;
+use crate::access::catalogue::FieldId;
+use crate::access::scope::Scope;
+use crate::access::view::Noun;
+use crate::error::{Error, Result};
+pub use facts::Found;
+pub use once::{KEY_REUSED, Once};
+pub use trace::Event;
+use trace::{Line, Touched, audit, outbox};
+pub use write::NewRow;
+
+/// One act of one caller, in one transaction.
+#[must_use = "an act that is not ended is taken back"]
+pub struct Tx {
+    db: DatabaseTransaction,
+    store: Store,
+    caller: Arc<Caller>,
+    action: Action,
+    now: DateTime<Utc>,
+    /// The held pairs that hold the action, as bits, each with the columns it may set.
+    holding: Vec<(u64, BTreeSet<FieldId>)>,
+    touched: Vec<Touched>,
+    events: Vec<Event>,
+    replayed: bool,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tx({})", self.action.name())
+    }
+}
+
+impl Tx {
+    /// Begins an act; `FORBIDDEN`, and on record, when no grant of the caller holds the action.
+    pub async fn begin(
+        store: &Store,
+        caller: &Arc<Caller>,
+        now: DateTime<Utc>,
+        action: Action,
+    ) -> Result<Self> {
+        let holding = holding(caller, action);
+        if holding.is_empty() {
+            let error = Error::Forbidden { act: action.name().into(), columns: Vec::new() };
+            return Err(store.denied(caller, now, action, error).await);
+        }
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let db = store.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Self {
+            db,
+            store: store.clone(),
+            caller: Arc::clone(caller),
+            action,
+            now,
+            holding,
+            touched: Vec::new(),
+            events: Vec::new(),
+            replayed: false,
+        })
+    }
+
+    /// Who acts.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// The rows of a noun that the action may concern: those under the pairs that hold it.
+    pub fn scope(&self, noun: &'static Noun) -> Scope {
+        let held = &self.caller.session.held;
+        let holding = self.bits();
+        Scope::reading(&self.caller, noun).narrowed(|pair| {
+            held.iter().enumerate().any(|(bit, held)| held.pair == pair && holding & 1 << bit != 0)
+        })
+    }
+
+    /// Tells others of the act once it is committed.
+    pub fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Ends the act: commits what was done, or takes everything back. A denial is put on record in
+    /// a transaction of its own.
+    pub async fn end<T>(self, done: Result<T>) -> Result<T> {
+        match done {
+            Ok(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                let Self { db, store, caller, action, now, .. } = self;
+                db.rollback().await.map_err(failed)?;
+                if matches!(error, Error::Forbidden { .. } | Error::NotFound { .. }) {
+                    return Err(store.denied(&caller, now, action, error).await);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn commit(mut self) -> Result<()> {
+        if self.replayed {
+            // The act is on record already; nothing was written now.
+            return self.db.rollback().await.map_err(failed);
+        }
+        let touched = std::mem::take(&mut self.touched);
+        let line = Line::done(&touched);
+        self.execute(&audit(&self.caller, self.now, self.action, line)?).await?;
+        let events = std::mem::take(&mut self.events);
+        if !events.is_empty() {
+            self.execute(&outbox(events, self.now)?).await?;
+        }
+        self.meter();
+        self.db.commit().await.map_err(failed)
+    }
+
+    fn bits(&self) -> u64 {
+        self.holding.iter().fold(0, |bits, (bit, _)| bits | bit)
+    }
+
+    /// The columns that the action may set on a row that these pairs cover.
+    fn columns(&self, cover: u64) -> BTreeSet<FieldId> {
+        let covering = self.holding.iter().filter(|(bit, _)| cover & bit != 0);
+        covering.flat_map(|(_, columns)| columns.iter().copied()).collect()
+    }
+
+    pub(in crate::store) fn noun(&self, name: &'static str) -> Result<&'static Noun> {
+        self.store
+            .registry
+            .get(name)
+            .ok_or_else(|| Error::internal(format!("{name} is not registered")))
+    }
+
+    fn meter(&self) {
+        self.caller.meter.fetch_add(1, Ordering::Relaxed);
+        self.store.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::store) async fn select(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<QueryResult>> {
+        self.meter();
+        self.db.query_all(query).await.map_err(failed)
+    }
+
+    /// Runs a statement; the number of rows it concerned.
+    async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64> {
+        self.meter();
+        Ok(self.db.execute(statement).await.map_err(failed)?.rows_affected())
+    }
+
+    fn touch(&mut self, noun: &'static str) -> Result<&mut Touched> {
+        let at = match self.touched.iter().position(|touched| touched.noun == noun) {
+            Some(at) => at,
+            None => {
+                self.touched.push(Touched { noun, ..Touched::default() });
+                self.touched.len() - 1
+            }
+        };
+        self.touched.get_mut(at).ok_or_else(|| Error::internal("a list lost its last entry"))
+    }
+}
+
+/// The held pairs that hold an action, as bits, with the columns each may set.
+fn holding(caller: &Caller, action: Action) -> Vec<(u64, BTreeSet<FieldId>)> {
+    let session = &caller.session;
+    let Some(id) = session.policy.actions.id(action.name()) else { return Vec::new() };
+    session
+        .held
+        .iter()
+        .enumerate()
+        .filter_map(|(bit, held)| {
+            let act = session.policy.actions.may(&[held.pair], id)?;
+            Some((1 << bit, act.columns))
+        })
+        .collect()
+}
+
+/// An INSERT of rows that are whole.
+fn insert_into(
+    table: &'static str,
+    columns: Vec<String>,
+    rows: impl IntoIterator<Item = Vec<Value>>,
+) -> Result<InsertStatement> {
+    let mut insert = Query::insert();
+    insert.into_table(table).columns(columns);
+    for row in rows {
+        insert
+            .values(row.into_iter().map(Expr::val))
+            .map_err(|error| Error::Internal(error.into()))?;
+    }
+    Ok(insert)
+}
+
+fn names(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|column| (*column).to_owned()).collect()
+}

@@ -1,0 +1,189 @@
+//! What an act leaves behind besides its rows: one audit line, and events for others.
+//!
+//! Both name rows and columns and never hold a value. A denied act leaves a line as well.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{InsertStatement, Value};
+use serde_json::json;
+use uuid::Uuid;
+use xueji_entity::audit::AuditOutcome;
+
+use super::{insert_into, names};
+use crate::access::action::Action;
+use crate::access::caller::Caller;
+use crate::access::filter::Key;
+use crate::error::{Error, Result};
+use crate::store::{Store, failed};
+
+/// What an act tells others, by ids alone.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// The kind, such as `attendance.recorded`.
+    pub kind: &'static str,
+    /// The student concerned.
+    pub student: Option<Uuid>,
+    /// The class concerned.
+    pub class_group: Option<Uuid>,
+    /// The rows concerned.
+    pub rows: Vec<Uuid>,
+}
+
+/// What an act wrote in one table.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) noun: &'static str,
+    pub(super) inserted: Vec<Key>,
+    pub(super) updated: Vec<Key>,
+    pub(super) columns: BTreeSet<&'static str>,
+}
+
+/// What an audit line says besides who, when and which action.
+pub(super) struct Line {
+    outcome: AuditOutcome,
+    noun: Option<&'static str>,
+    row: Option<Key>,
+    columns: Option<String>,
+    detail: Option<String>,
+}
+
+impl Line {
+    pub(super) fn done(touched: &[Touched]) -> Self {
+        let rows: Vec<Key> = touched
+            .iter()
+            .flat_map(|touched| touched.inserted.iter().chain(&touched.updated))
+            .copied()
+            .collect();
+        let several = touched.len() > 1;
+        let columns: Vec<String> = touched
+            .iter()
+            .flat_map(|touched| {
+                touched.columns.iter().map(move |column| {
+                    if several {
+                        format!("{}.{column}", touched.noun)
+                    } else {
+                        (*column).to_owned()
+                    }
+                })
+            })
+            .collect();
+        let ids = |keys: &[Key]| keys.iter().map(|key| key.id.to_string()).collect::<Vec<_>>();
+        let detail: HashMap<_, _> = touched
+            .iter()
+            .map(|touched| {
+                let rows =
+                    json!({"inserted": ids(&touched.inserted), "updated": ids(&touched.updated)});
+                (touched.noun, rows)
+            })
+            .collect();
+        Self {
+            outcome: AuditOutcome::Done,
+            noun: touched.first().map(|touched| touched.noun),
+            row: match rows.as_slice() {
+                [row] => Some(*row),
+                _ => None,
+            },
+            columns: (!columns.is_empty()).then(|| columns.join(" ")),
+            detail: (!detail.is_empty()).then(|| json!(detail).to_string()),
+        }
+    }
+
+    fn denied(error: &Error) -> Self {
+        let columns = match error {
+            Error::Forbidden { columns, .. } => Some(columns.join(" ")),
+            Error::Unauthenticated
+            | Error::NotFound { .. }
+            | Error::Invalid { .. }
+            | Error::Refused { .. }
+            | Error::Conflict { .. }
+            | Error::Limit { .. }
+            | Error::Unavailable
+            | Error::Internal(_) => None,
+        };
+        Self {
+            outcome: AuditOutcome::Denied,
+            noun: None,
+            row: None,
+            columns: columns.filter(|columns| !columns.is_empty()),
+            detail: Some(error.code().to_owned()),
+        }
+    }
+}
+
+impl Store {
+    /// Puts a denied act on record, on its own; the error to answer with, which is another one when
+    /// the record cannot be written.
+    pub(super) async fn denied(
+        &self,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        action: Action,
+        error: Error,
+    ) -> Error {
+        let statement = match audit(caller, now, action, Line::denied(&error)) {
+            Ok(statement) => statement,
+            Err(other) => return other,
+        };
+        caller.meter.fetch_add(1, Ordering::Relaxed);
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        match self.db.execute(&statement).await {
+            Ok(_) => error,
+            Err(other) => failed(other),
+        }
+    }
+}
+
+pub(super) fn audit(
+    caller: &Caller,
+    now: DateTime<Utc>,
+    action: Action,
+    line: Line,
+) -> Result<InsertStatement> {
+    let columns = names(&[
+        "id",
+        "at",
+        "account_id",
+        "action",
+        "outcome",
+        "noun",
+        "row_id",
+        "student_id",
+        "columns",
+        "policy_version",
+        "request_id",
+        "detail",
+    ]);
+    let row: Vec<Value> = vec![
+        Uuid::now_v7().into(),
+        now.into(),
+        caller.account().uuid().into(),
+        action.name().into(),
+        line.outcome.into(),
+        line.noun.map(str::to_owned).into(),
+        line.row.map(|row| row.id).into(),
+        line.row.and_then(|row| row.student).into(),
+        line.columns.into(),
+        caller.session.policy.version.clone().into(),
+        caller.request_id.as_ref().into(),
+        line.detail.into(),
+    ];
+    insert_into("audit", columns, [row])
+}
+
+pub(super) fn outbox(events: Vec<Event>, now: DateTime<Utc>) -> Result<InsertStatement> {
+    let columns = names(&["id", "at", "kind", "student_id", "class_group_id", "payload"]);
+    let rows = events.into_iter().map(|event| -> Vec<Value> {
+        vec![
+            Uuid::now_v7().into(),
+            now.into(),
+            event.kind.into(),
+            event.student.into(),
+            event.class_group.into(),
+            json!({ "rows": event.rows }).to_string().into(),
+        ]
+    });
+    insert_into("outbox", columns, rows)
+}
