@@ -15,6 +15,7 @@ pub mod domain;
 pub mod graphql;
 
 pub mod http;
+pub mod load;
 
 pub mod app;
 pub mod cli;

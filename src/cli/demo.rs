@@ -11,7 +11,7 @@ use uuid::Uuid;
 use xueji_entity::value::AccountId;
 use xueji_migration::{Migrator, MigratorTrait, versions};
 
-use super::{documents, say, start};
+use super::{documents, load_sample, say, start};
 use crate::app::App;
 use crate::auth::jwt::signer::Signer;
 use crate::auth::jwt::{Claims, KeySet};
@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// Also write the people to try it as to this file, as JSON
     #[arg(long, value_name = "FILE")]
     personas: Option<PathBuf>,
+    /// Also write people and places for `xueji load` to this file, each with a token
+    #[arg(long, value_name = "FILE")]
+    load_sample: Option<PathBuf>,
     /// Fill the registry and write the files, but do not serve
     #[arg(long)]
     no_serve: bool,
@@ -245,6 +248,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = &args.personas {
         std::fs::write(path, serde_json::to_string_pretty(&personas)?)
             .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if let Some(path) = &args.load_sample {
+        let draw = app.store().draw(clock.today()).await?;
+        load_sample::sample(&draw, &keys, app.opaque(), clock.now())?.write(path)?;
     }
     let Some(listener) = listener else { return Ok(()) };
     introduce(&personas, listen)?;

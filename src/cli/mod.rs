@@ -5,6 +5,7 @@
 
 mod demo;
 mod documents;
+mod load_sample;
 mod migrate;
 mod policy;
 mod schema;
@@ -43,6 +44,8 @@ enum Command {
     Policy(policy::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
+    /// Drive a running server and measure it
+    Load(crate::load::LoadArgs),
 }
 
 /// Runs the program.
@@ -62,6 +65,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
             Command::Token(args) => token::run(args).await,
+            Command::Load(args) => crate::load::run(args).await,
         }
     });
     match done {

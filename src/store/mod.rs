@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod codec;
 pub mod connect;
 mod constraint;
+pub mod draw;
 pub mod grants;
 mod progress;
 pub mod read;
