@@ -82,6 +82,7 @@ impl App {
             store: self.store.clone(),
             opaque: Arc::new(Opaque::new(&[7; 32], &REGISTRY)),
             ledger: Arc::new(Ledger::default()),
+            clock: crate::clock::Clock::system(chrono_tz::Asia::Shanghai),
         };
         let answer = self.schema.execute(Request::new(query).data(cx)).await;
         let text = |name: &str| {
