@@ -1,8 +1,12 @@
 //! Conditions and orderings that a caller asks for, as data.
 //!
 //! A [`Filter`] says what is wanted; whether the caller may ask it, and on which rows it holds, is
-//! decided where it becomes SQL, with a scope at hand. Nothing here is a permission.
+//! decided by the scope, here before anything is read and again where it becomes SQL.
 
+use super::scope::Scope;
+use super::table::Uses;
+use super::view::Registry;
+use crate::error::{Error, Result};
 use uuid::Uuid;
 
 use super::shown::Cell;
@@ -67,6 +71,47 @@ pub enum Test {
     StartsWith(String),
     /// Nothing is on file (true), or something is (false).
     IsNull(bool),
+}
+
+impl Test {
+    /// The uses of the column that the test needs.
+    pub const fn uses(&self) -> Uses {
+        match self {
+            Self::StartsWith(_) => Uses::FILTER.union(Uses::SEARCH),
+            Self::In(_) | Self::Less { .. } | Self::Greater { .. } | Self::IsNull(_) => Uses::FILTER,
+        }
+    }
+}
+
+impl Filter {
+    /// Refuses a condition on a column that the caller sees in full nowhere; asked before anything
+    /// is read, so that the refusal depends on no row.
+    pub fn allowed(&self, scope: &Scope, registry: &'static Registry) -> Result<()> {
+        match self {
+            Self::Keys(_) | Self::Shown { .. } => Ok(()),
+            Self::Not(inner) => inner.allowed(scope, registry),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().try_for_each(|part| part.allowed(scope, registry))
+            }
+            Self::Test { field, test } => {
+                scope.searchable(*field, test.uses(), "t0").map(|_guard| ())
+            }
+            Self::Related { relation, filter, .. } => {
+                let noun = scope.noun();
+                let key = noun.shape.relations[*relation].key;
+                if let Some(key) = key.and_then(|key| noun.field(key)) {
+                    scope.searchable(key, Uses::FILTER, "t0")?;
+                }
+                let target = Scope::reading(scope.caller(), registry.at(noun.targets[*relation]));
+                if target.is_empty() {
+                    let name = &noun.relation_camel[*relation];
+                    let coordinate = format!("{}.{name}", noun.shape.type_name);
+                    return Err(Error::forbidden_use("filter", coordinate));
+                }
+                filter.allowed(&target, registry)
+            }
+        }
+    }
 }
 
 /// The key of a row: its own id, and the student it hangs from where it does.

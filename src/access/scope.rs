@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::place::{Writing, covered, everything, nothing, row_rule};
 use super::shown::Sights;
 use super::table::{Pair, Plan, Reach, Sight, Uses};
-use super::view::{Hangs, Noun};
+use super::view::{Hangs, Holds, Join, Noun};
 use crate::error::{Error, Result};
 
 /// On which rows of a scope a column may be used in some way.
@@ -132,14 +132,45 @@ impl Scope {
         self.alive(alias, self.any_of(self.seeing, alias))
     }
 
-    /// The condition on a row whose student the caller was shown in the same request, and the bits
-    /// that cover the student. None where a pair narrows rows further than the student does.
-    pub fn under_student(&self, alias: &'static str) -> Option<Expr> {
-        let narrowed = self.bits(self.seeing).any(|bit| {
-            row_rule(self.noun.shape.hangs, alias, &self.caller.session.held[bit], self.writing())
-                .is_some()
-        });
-        (self.noun.shape.hangs.of_student() && !narrowed).then(|| self.alive(alias, everything()))
+    /// The condition on a row that is known to be covered by what its parent was shown through.
+    pub fn known(&self, alias: &'static str) -> Expr {
+        self.alive(alias, everything())
+    }
+
+    /// The held pairs, as bits, that cover a row of this noun whenever they cover the parent that
+    /// the relation was followed from: a row of a student is placed by the student, unless a rule
+    /// narrows it; who holds a class holds its members of today.
+    pub fn implied(&self, parent: &Noun, join: &Join) -> u64 {
+        match *join {
+            Join::OfStudent | Join::LiveOfStudent | Join::FromOfStudent(_) => {
+                let placed_alike =
+                    parent.shape.hangs == Hangs::Student || parent.shape.hangs == Hangs::OfStudent;
+                let narrowed = self.bits(self.seeing).any(|bit| {
+                    let held = &self.caller.session.held[bit];
+                    row_rule(self.noun.shape.hangs, "t0", held, self.writing()).is_some()
+                });
+                if placed_alike && self.noun.shape.hangs.of_student() && !narrowed {
+                    self.placed()
+                } else {
+                    0
+                }
+            }
+            Join::Through { table: "class_membership", from: "class_group_id", holds, .. }
+                if holds == Holds::Today && self.noun.shape.hangs == Hangs::Student =>
+            {
+                self.bits(self.placed())
+                    .filter(|bit| {
+                        let reach = self.caller.session.held[*bit].pair.reach;
+                        matches!(reach, Reach::Class | Reach::Teaching)
+                    })
+                    .fold(0, |bits, bit| bits | 1 << bit)
+            }
+            Join::To(_)
+            | Join::ToOfStudent(_)
+            | Join::ToStudent
+            | Join::From(_)
+            | Join::Through { .. } => 0,
+        }
     }
 
     fn alive(&self, alias: &'static str, condition: Expr) -> Expr {
@@ -156,8 +187,13 @@ impl Scope {
     }
 
     /// True when rows can be covered by different sets of grants that matter for their sights.
-    pub fn mixed(&self) -> bool {
-        self.noun.shape.hangs != Hangs::Open && self.placed().count_ones() > 1
+    /// `known` are the pairs whose cover is known from elsewhere.
+    pub fn mixed(&self, known: u64) -> bool {
+        if known == 0 {
+            self.noun.shape.hangs != Hangs::Open && self.placed().count_ones() > 1
+        } else {
+            self.placed() & !known != 0
+        }
     }
 
     /// All held pairs that can cover a row of this noun, whether they show it or not: a row below
@@ -177,9 +213,9 @@ impl Scope {
         self.placed()
     }
 
-    /// A whole number whose bits are the held pairs that cover the row.
-    pub fn cover(&self, alias: &'static str) -> Expr {
-        self.bits(self.placed())
+    /// A whole number whose bits are the held pairs that cover the row, those known aside.
+    pub fn cover(&self, alias: &'static str, known: u64) -> Expr {
+        self.bits(self.placed() & !known)
             .map(|bit| {
                 let covered = covered(
                     self.noun.shape.hangs,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{ServerError, Value};
+use async_graphql::{ErrorExtensionValues, ServerError, Value};
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -154,6 +154,12 @@ fn complete(error: &mut ServerError, language: Language, request_id: &str) {
         (_, Language::Zh) => format!("查询未通过校验：{text}"),
         (_, Language::En) => text.to_owned(),
     };
+    // The library names the argument in its sentence alone; programs need it apart.
+    let field =
+        text.strip_prefix("Invalid value for argument \"").and_then(|rest| rest.split('"').next());
+    if let Some(field) = field.map(ToOwned::to_owned) {
+        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("field", field);
+    }
     error.message = message;
     mark(error, code, request_id);
 }

@@ -20,7 +20,7 @@ use crate::access::place::{among, holds};
 use crate::access::scope::Scope;
 use crate::access::shown::{Cell, RowPlan, Shown, Sights};
 use crate::access::table::Sight;
-use crate::access::view::{Hangs, Join, Kind, Noun, Relation};
+use crate::access::view::{Join, Kind, Noun, Relation};
 use crate::error::Result;
 
 /// What is wanted of the rows of one noun.
@@ -199,13 +199,13 @@ impl Builder<'_> {
         scope: &Scope,
         alias: &'static str,
         order: &[Order],
-        inherited: bool,
+        known: u64,
     ) -> Result<Slots> {
         let shape = &ask.noun.shape;
         let col = |name: &'static str| Expr::col((alias, name));
         let student = shape.hangs.of_student().then(|| self.select(col("student_id")));
         let id = self.select(col("id"));
-        let cover = (!inherited && scope.mixed()).then(|| self.select(scope.cover(alias)));
+        let cover = scope.mixed(known).then(|| self.select(scope.cover(alias, known)));
         let mut wanted: Vec<usize> = ask.fields.clone();
         wanted.extend(order.iter().map(|by| by.field));
         wanted.extend(ask.ones.iter().filter_map(|(relation, _)| governing(ask.noun, *relation)));
@@ -233,7 +233,7 @@ impl Builder<'_> {
             let (on, _) = self.writer.joined(&shape.relations[*relation].join, alias, name)?;
             let on = on.and(target.condition(name));
             self.query.join_as(JoinType::LeftJoin, below.noun.shape.name, name, on);
-            let slots = self.noun(below, &target, name, &[], false)?;
+            let slots = self.noun(below, &target, name, &[], 0)?;
             ones.push((*relation, slots));
         }
         Ok(Slots {
@@ -295,7 +295,7 @@ impl Store {
             lists.groups[0].total = total;
             return Ok(lists);
         }
-        let slots = builder.noun(list.ask, list.scope, alias, list.order, false)?;
+        let slots = builder.noun(list.ask, list.scope, alias, list.order, 0)?;
         let reversed = list.window.is_some_and(|window| window.from_end);
         if let Some(window) = list.window {
             if let Some(position) = &window.beyond {
@@ -340,7 +340,11 @@ impl Store {
         check_order(list)?;
         let noun = parents.noun;
         let shape = &noun.shape.relations[relation];
-        let inherits = inherits_student(noun, shape, list.scope);
+        let mut known = list.scope.implied(noun, &shape.join);
+        // Below a student nothing exists that the shown student does not cover.
+        let decided =
+            matches!(shape.join, Join::OfStudent | Join::LiveOfStudent | Join::FromOfStudent(_))
+                && known != 0;
         let mut keys: Vec<Key> = Vec::new();
         let mut index: HashMap<Key, u32> = HashMap::new();
         let mut covers: HashMap<Uuid, u64> = HashMap::new();
@@ -350,11 +354,11 @@ impl Store {
                 let cover = parents.cover(row);
                 if !followed[row]
                     || list.scope.is_empty()
-                    || (inherits && cover & list.scope.seeing() == 0)
+                    || (decided && cover & list.scope.seeing() == 0)
                 {
                     return None;
                 }
-                covers.insert(key.student.unwrap_or(key.id), cover);
+                covers.insert(key.id, cover);
                 Some(*index.entry(key).or_insert_with(|| {
                     keys.push(key);
                     u32::try_from(keys.len() - 1).unwrap_or(u32::MAX)
@@ -367,9 +371,17 @@ impl Store {
         let mut builder = self.builder();
         let alias = builder.writer.aliases.next()?;
         builder.query.from_as(list.scope.noun().shape.name, alias);
-        let under = if inherits { list.scope.under_student(alias) } else { None };
-        let inherited = under.is_some();
-        builder.query.and_where(under.unwrap_or_else(|| list.scope.condition(alias)));
+        if !decided {
+            // A pair that does not cover a class may still cover a member of it through another
+            // class, so only what covers every parent is known; the rest is computed.
+            known = covers.values().fold(known, |known, cover| known & cover);
+        }
+        let shown = decided || known & list.scope.seeing() != 0;
+        builder.query.and_where(if known != 0 && shown {
+            list.scope.known(alias)
+        } else {
+            list.scope.condition(alias)
+        });
         let parent = self.below(&mut builder, shape, &keys, alias, list.scope)?;
         if let Some(filter) = list.filter {
             let condition = builder.writer.filter(filter, list.scope, alias, false)?;
@@ -395,7 +407,7 @@ impl Store {
         if !list.rows {
             return Ok(Lists { rows: Rows::none(list), groups, of });
         }
-        let slots = builder.noun(list.ask, list.scope, alias, list.order, inherited)?;
+        let slots = builder.noun(list.ask, list.scope, alias, list.order, known)?;
         let parent_at = builder.select(parent.clone());
         let reversed = list.window.is_some_and(|window| window.from_end);
         let order = builder.writer.order(list.order, list.scope.noun(), alias, reversed);
@@ -460,7 +472,8 @@ impl Store {
             group.range = flat.len()..flat.len() + rows.len();
             flat.extend(rows);
         }
-        let rows = self.decode(&slots, flat, inherited.then_some(&covers))?;
+        let rows =
+            self.decode(&slots, flat, (known != 0).then_some((parent_at, known, &covers)))?;
         Ok(Lists { rows, groups, of })
     }
 
@@ -525,7 +538,7 @@ impl Store {
         &self,
         slots: &Slots,
         rows: impl IntoIterator<Item = &'r QueryResult>,
-        covers: Option<&HashMap<Uuid, u64>>,
+        covers: Option<(usize, u64, &HashMap<Uuid, u64>)>,
     ) -> Result<Rows> {
         let mut out = Rows {
             noun: slots.noun,
@@ -550,7 +563,7 @@ impl Store {
         slots: &Slots,
         row: &QueryResult,
         out: &mut Rows,
-        covers: Option<&HashMap<Uuid, u64>>,
+        covers: Option<(usize, u64, &HashMap<Uuid, u64>)>,
     ) -> Result<bool> {
         let Some(id) = row.try_get_by_index::<Option<Uuid>>(slots.id).map_err(failed)? else {
             return Ok(false);
@@ -559,11 +572,19 @@ impl Store {
             Some(at) => row.try_get_by_index::<Option<Uuid>>(at).map_err(failed)?,
             None => None,
         };
-        let cover = match (slots.cover, covers) {
-            (Some(at), _) => row.try_get_by_index::<i64>(at).map_err(failed).and_then(|bits| {
-                u64::try_from(bits).map_err(|error| crate::error::Error::Internal(error.into()))
-            })?,
-            (None, Some(covers)) => covers.get(&student.unwrap_or(id)).copied().unwrap_or_default(),
+        let computed = match slots.cover {
+            Some(at) => {
+                let bits = row.try_get_by_index::<i64>(at).map_err(failed)?;
+                u64::try_from(bits).map_err(|error| crate::error::Error::Internal(error.into()))?
+            }
+            None => 0,
+        };
+        let cover = match (covers, slots.cover) {
+            (Some((parent, known, covers)), _) => {
+                let parent: Uuid = row.try_get_by_index(parent).map_err(failed)?;
+                computed | (known & covers.get(&parent).copied().unwrap_or_default())
+            }
+            (None, Some(_)) => computed,
             (None, None) => slots.only_cover,
         };
         let mut cells = Vec::with_capacity(slots.fields.len());
@@ -657,21 +678,6 @@ impl Lists {
             of: if of.is_empty() && groups == 1 { vec![Some(0)] } else { of.to_vec() },
         }
     }
-}
-
-/// True when a row below a student is covered exactly as the student is, so that the rows the
-/// caller was shown already decide.
-fn inherits_student(noun: &Noun, relation: &Relation, scope: &Scope) -> bool {
-    let below = match relation.join {
-        Join::OfStudent | Join::LiveOfStudent => noun.shape.hangs == Hangs::Student,
-        Join::FromOfStudent(_) => noun.shape.hangs == Hangs::OfStudent,
-        Join::To(_)
-        | Join::ToOfStudent(_)
-        | Join::ToStudent
-        | Join::From(_)
-        | Join::Through { .. } => false,
-    };
-    below && scope.under_student("t0").is_some()
 }
 
 fn check_order(list: &List<'_>) -> Result<()> {

@@ -5,7 +5,7 @@
 //! databases compare text by code points.
 
 use sea_orm::DbBackend;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SimpleExpr, Value};
 
 use super::codec::Codec;
 use crate::access::filter::{Filter, Key, Order, Position, Test};
@@ -187,8 +187,12 @@ impl Writer<'_> {
                 }
             }
         };
-        // `IS NOT TRUE` makes the negation hold on rows where nothing is on file.
-        let holds = if negated { holds.is_not(Expr::cust("TRUE")) } else { holds };
+        // Unknown counts as false, so that the negation holds on rows where nothing is on file.
+        let holds = if negated {
+            Expr::from(Func::coalesce([holds, Expr::val(false)])).not()
+        } else {
+            holds
+        };
         Ok(match guard {
             Guard::Everywhere => holds,
             Guard::Where(rows) => rows.and(holds),

@@ -297,6 +297,12 @@ impl<'a> Compiler<'_, 'a> {
         let page = args.page().map_err(fail)?;
         let filter = args.filter(self.cx, noun).map_err(fail)?;
         let asked = args.order(noun).map_err(fail)?;
+        if let Some(filter) = &filter {
+            filter.allowed(&scope, self.cx.registry()).map_err(fail)?;
+        }
+        for by in asked.iter().flatten() {
+            scope.sortable(by.field, "t0").map_err(fail)?;
+        }
         // The default order gives way where it may not be used; the key alone always may.
         let order = asked.unwrap_or_else(|| {
             default.into_iter().filter(|by| scope.sortable(by.field, "t0").is_ok()).collect()

@@ -105,7 +105,7 @@ impl Tx {
         let id = select(&mut query, col("id"));
         let of_student = noun.shape.hangs.of_student();
         let student = of_student.then(|| select(&mut query, col("student_id")));
-        let cover = scope.mixed().then(|| select(&mut query, scope.cover(ALIAS)));
+        let cover = scope.mixed(0).then(|| select(&mut query, scope.cover(ALIAS, 0)));
         let version = noun.shape.lifecycle.then(|| select(&mut query, col("row_version")));
         let mut fields = Vec::with_capacity(columns.len());
         for column in columns {
