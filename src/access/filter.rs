@@ -78,7 +78,9 @@ impl Test {
     pub const fn uses(&self) -> Uses {
         match self {
             Self::StartsWith(_) => Uses::FILTER.union(Uses::SEARCH),
-            Self::In(_) | Self::Less { .. } | Self::Greater { .. } | Self::IsNull(_) => Uses::FILTER,
+            Self::In(_) | Self::Less { .. } | Self::Greater { .. } | Self::IsNull(_) => {
+                Uses::FILTER
+            }
         }
     }
 }

@@ -234,7 +234,13 @@ impl Writer<'_> {
                 query.and_where(holds(name, how, scope.caller().today()));
             }
         }
-        query.and_where(target.condition(below));
+        // The row outside is in scope already. Where every pair that can show it shows the rows
+        // that hang from it as well, they are in scope with it.
+        let decided =
+            matches!(shape.join, Join::OfStudent | Join::LiveOfStudent | Join::FromOfStudent(_))
+                && target.implied(noun, &shape.join) != 0
+                && scope.seeing() & !target.seeing() == 0;
+        query.and_where(if decided { target.known(below) } else { target.condition(below) });
         let condition = self.filter(filter, &target, below, false)?;
         query.and_where(condition);
         let found = Expr::exists(query.to_owned());
