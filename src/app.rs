@@ -100,16 +100,18 @@ impl Backend for App {
     type Caller = Arc<Session>;
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
-        let account = claims.sub.parse::<Uuid>().map_err(|_| AuthFailure::UnknownAccount)?;
+        let account = claims.sub.parse::<Uuid>().map_err(|_detail| AuthFailure::UnknownAccount)?;
         let policy = self.policy.load_full();
         self.sessions
             .of(AccountId::from_uuid(account), &self.store, &policy, self.clock.today())
             .await
-            .map_err(|error| match error {
-                Error::Unauthenticated => AuthFailure::UnknownAccount,
-                Error::Unavailable => AuthFailure::Unavailable,
-                other => {
-                    tracing::error!(error = format!("{other:#}"), "reading an account failed");
+            .map_err(|error| {
+                if matches!(error, Error::Unauthenticated) {
+                    AuthFailure::UnknownAccount
+                } else if matches!(error, Error::Unavailable) {
+                    AuthFailure::Unavailable
+                } else {
+                    tracing::error!(error = format!("{error:#}"), "reading an account failed");
                     AuthFailure::Internal
                 }
             })

@@ -128,7 +128,7 @@ impl Keys {
         let stored: Stored = figment::Figment::new()
             .merge(<figment::providers::Toml as figment::providers::Format>::string(&text))
             .extract()
-            .map_err(|_| {
+            .map_err(|_detail| {
                 anyhow::anyhow!("{} does not hold the two keys of a demo", path.display())
             })?;
         let key = |text: &str| SecretKey::from_hex(text).map_err(anyhow::Error::msg);

@@ -30,7 +30,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, at start")]
 enum Command {
     /// Make a registry with invented pupils, serve it, and print whom to try it as
     Demo(demo::Args),

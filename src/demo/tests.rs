@@ -391,6 +391,7 @@ async fn any_day_of_the_year_will_do() {
 
 #[tokio::test]
 async fn the_demo_loads_into_postgres() {
+    #[expect(clippy::disallowed_methods, reason = "a test is told its server by the environment")]
     let Ok(server) = std::env::var("TEST_DATABASE_URL") else { return };
     let name = format!("xueji_demo_{}", Uuid::now_v7().simple());
     let admin = Database::connect(&server).await.unwrap();

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_mean_is_exact_until_the_end() {
         assert_eq!(mean(95_500 + 88_000 + 70_250, 3), Some(Thousandths(84_600)));
-        assert_eq!(mean(50 + 0, 1), Some(Thousandths(100)));
+        assert_eq!(mean(50, 1), Some(Thousandths(100)));
         assert_eq!(mean(49, 1), Some(Thousandths(0)));
         assert_eq!(mean(0, 0), None);
     }

@@ -14,12 +14,12 @@ pub struct Date(pub NaiveDate);
 #[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => text.parse().map(Self).map_err(|_| {
-                InputValueError::custom("a date is written YYYY-MM-DD, such as 2026-09-01")
-            }),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        text.parse().map(Self).map_err(|_detail| {
+            InputValueError::custom("a date is written YYYY-MM-DD, such as 2026-09-01")
+        })
     }
 
     fn to_value(&self) -> Value {
@@ -35,12 +35,12 @@ pub struct Instant(pub DateTime<Utc>);
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => DateTime::parse_from_rfc3339(text)
-                .map(|instant| Self(instant.with_timezone(&Utc)))
-                .map_err(|_| InputValueError::custom("an instant is written 2026-09-01T08:00:00Z")),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        DateTime::parse_from_rfc3339(text).map(|instant| Self(instant.with_timezone(&Utc))).map_err(
+            |_detail| InputValueError::custom("an instant is written 2026-09-01T08:00:00Z"),
+        )
     }
 
     fn to_value(&self) -> Value {
@@ -56,13 +56,12 @@ pub struct Decimal(pub Thousandths);
 #[Scalar(name = "Decimal", specified_by_url = "https://scalars.graphql.org/chillicream/decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => text
-                .parse()
-                .map(Self)
-                .map_err(|_| InputValueError::custom("a decimal is written 95.5")),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        text.parse()
+            .map(Self)
+            .map_err(|_detail| InputValueError::custom("a decimal is written 95.5"))
     }
 
     fn to_value(&self) -> Value {

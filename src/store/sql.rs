@@ -162,9 +162,9 @@ impl Writer<'_> {
                 let column = Expr::col((alias, format!("{}_hash", noun.shape.fields[field].name)));
                 let hashes: Vec<Value> = values
                     .iter()
-                    .filter_map(|value| match value.facts() {
-                        Cell::Text(text) => Some(self.codec.hash(mask.name, text).to_vec()),
-                        _ => None,
+                    .filter_map(|value| {
+                        let Cell::Text(text) = value.facts() else { return None };
+                        Some(self.codec.hash(mask.name, text).to_vec())
                     })
                     .map(Value::from)
                     .collect();

@@ -149,10 +149,7 @@ fn malformed(field: &str) -> Error {
 }
 
 fn items(value: &Value) -> &[Value] {
-    match value {
-        Value::List(items) => items,
-        single => std::slice::from_ref(single),
-    }
+    if let Value::List(items) = value { items } else { std::slice::from_ref(value) }
 }
 
 fn text(value: &Value) -> Option<&str> {
@@ -294,10 +291,10 @@ fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter>
             "startsWith" => {
                 Test::StartsWith(text(value).ok_or_else(|| malformed(&path))?.to_owned())
             }
-            "isNull" => match value {
-                Value::Boolean(null) => Test::IsNull(*null),
-                _ => return Err(malformed(&path)),
-            },
+            "isNull" => {
+                let Value::Boolean(null) = value else { return Err(malformed(&path)) };
+                Test::IsNull(*null)
+            }
             _ => return Err(malformed(&path)),
         };
         all.push(Filter::Test { field, test });
@@ -316,22 +313,20 @@ fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
         Kind::Enum(_) => Cell::Text(said()?.to_lowercase()),
         Kind::Code => Cell::Text(Code::parse(said()?).map_err(wrong)?.as_str().to_owned()),
         Kind::Sealed { normal, .. } => Cell::Text(normal(said()?).map_err(wrong)?),
-        Kind::Int => match value {
-            Value::Number(number) => Cell::Int(number.as_i64().ok_or_else(|| malformed(path))?),
-            _ => return Err(malformed(path)),
-        },
-        Kind::Bool => match value {
-            Value::Boolean(truth) => Cell::Bool(*truth),
-            _ => return Err(malformed(path)),
-        },
-        Kind::Date => Cell::Date(
-            said()?
-                .parse::<NaiveDate>()
-                .map_err(|_| bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD"))?,
-        ),
+        Kind::Int => {
+            let Value::Number(number) = value else { return Err(malformed(path)) };
+            Cell::Int(number.as_i64().ok_or_else(|| malformed(path))?)
+        }
+        Kind::Bool => {
+            let Value::Boolean(truth) = value else { return Err(malformed(path)) };
+            Cell::Bool(*truth)
+        }
+        Kind::Date => Cell::Date(said()?.parse::<NaiveDate>().map_err(|_detail| {
+            bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD")
+        })?),
         Kind::Instant => Cell::Instant(
             DateTime::parse_from_rfc3339(said()?)
-                .map_err(|_| {
+                .map_err(|_detail| {
                     bad(
                         path,
                         "an instant is written 2026-09-01T08:00:00Z",

@@ -53,7 +53,9 @@ impl Computed {
         let date = |name: &str| -> Result<Option<NaiveDate>> {
             match arg(name) {
                 None => Ok(None),
-                Some(ConstValue::String(text)) => text.parse().map(Some).map_err(|_| refused(name)),
+                Some(ConstValue::String(text)) => {
+                    text.parse().map(Some).map_err(|_detail| refused(name))
+                }
                 Some(_) => Err(refused(name)),
             }
         };
