@@ -4,12 +4,12 @@
 //! decided by the scope, here before anything is read and again where it becomes SQL.
 
 use super::scope::Scope;
-use super::table::Uses;
 use super::view::Registry;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use uuid::Uuid;
 
 use super::shown::Cell;
+use super::table::Uses;
 
 /// A condition on the rows of one noun.
 #[derive(Clone, Debug)]
@@ -104,13 +104,7 @@ impl Filter {
                 if let Some(key) = key.and_then(|key| noun.field(key)) {
                     scope.searchable(key, Uses::FILTER, "t0")?;
                 }
-                let target = Scope::reading(scope.caller(), registry.at(noun.targets[*relation]));
-                if target.is_empty() {
-                    let name = &noun.relation_camel[*relation];
-                    let coordinate = format!("{}.{name}", noun.shape.type_name);
-                    return Err(Error::forbidden_use("filter", coordinate));
-                }
-                filter.allowed(&target, registry)
+                filter.allowed(&scope.related(*relation, registry)?, registry)
             }
         }
     }

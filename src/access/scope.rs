@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::place::{Writing, covered, everything, nothing, row_rule};
 use super::shown::Sights;
 use super::table::{Pair, Plan, Reach, Sight, Uses};
-use super::view::{Hangs, Holds, Join, Noun};
+use super::view::{Hangs, Holds, Join, Noun, Registry};
 use crate::error::{Error, Result};
 
 /// On which rows of a scope a column may be used in some way.
@@ -273,6 +273,18 @@ impl Scope {
             Guard::Nowhere => Err(Error::forbidden_use("filter", self.noun.coordinate(field))),
             guard @ (Guard::Everywhere | Guard::Where(_)) => Ok(guard),
         }
+    }
+
+    /// The rows that a relation leads to; `FORBIDDEN` where none can exist for the caller.
+    pub fn related(&self, relation: usize, registry: &'static Registry) -> Result<Self> {
+        let target = Self::reading(&self.caller, registry.at(self.noun.targets[relation]));
+        if target.is_empty() {
+            return Err(Error::forbidden_use(
+                "filter",
+                format!("{}.{}", self.noun.shape.type_name, self.noun.relation_camel[relation]),
+            ));
+        }
+        Ok(target)
     }
 
     /// Checks that a column may order rows: seen in full, and sortable, in every row of the scope.

@@ -142,12 +142,7 @@ impl Writer<'_> {
         negated: bool,
     ) -> Result<SimpleExpr> {
         let noun = scope.noun();
-        let uses = if matches!(test, Test::StartsWith(_)) {
-            Uses::FILTER.union(Uses::SEARCH)
-        } else {
-            Uses::FILTER
-        };
-        let guard = scope.searchable(field, uses, alias)?;
+        let guard = scope.searchable(field, test.uses(), alias)?;
         let kind = noun.shape.fields[field].kind;
         let column = Expr::col((alias, noun.shape.fields[field].name));
         let holds = match (test, kind) {
@@ -215,13 +210,7 @@ impl Writer<'_> {
             Some(key) => scope.searchable(key, Uses::FILTER, alias)?,
             None => Guard::Everywhere,
         };
-        let target = Scope::reading(scope.caller(), self.registry.at(noun.targets[relation]));
-        if target.is_empty() {
-            return Err(Error::forbidden_use(
-                "filter",
-                format!("{}.{}", noun.shape.type_name, noun.relation_camel[relation]),
-            ));
-        }
+        let target = scope.related(relation, self.registry)?;
         let below = self.aliases.next()?;
         let mut query = Query::select();
         query.expr(Expr::cust("1"));

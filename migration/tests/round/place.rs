@@ -30,6 +30,10 @@ impl Place {
 
     /// A new database on the server of `TEST_DATABASE_URL`, if that is set.
     pub(crate) async fn postgres() -> Result<Option<Self>, DbErr> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test is told its server by the environment"
+        )]
         let Ok(url) = env::var("TEST_DATABASE_URL") else {
             return Ok(None);
         };

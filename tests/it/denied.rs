@@ -1,0 +1,189 @@
+//! Every root field, asked by nobody and by each role that lacks it: the refusal is the contract's, and it is the same
+//! whether the row exists or not.
+
+use serde_json::json;
+use xueji::access::table::Pair;
+use xueji::graphql::{Limits, build_schema};
+
+use std::collections::BTreeSet;
+
+use xueji::access::action::ACTIONS;
+
+use crate::canary::everybody;
+use crate::support::app::App;
+use crate::support::document::{LISTS, noun};
+use crate::support::oracle::Oracle;
+use crate::support::seed::Seed;
+use crate::support::truth::Truth;
+
+/// The names of all root fields of one kind of operation.
+async fn root_fields(of: &str) -> Vec<String> {
+    let schema = build_schema(Limits::default());
+    let response =
+        schema.execute(format!("{{ __schema {{ {of} {{ fields {{ name }} }} }} }}")).await;
+    let data = serde_json::to_value(response.data).unwrap();
+    let fields = data["__schema"][of]["fields"].as_array().unwrap();
+    fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A well-formed act on the first class; none for a field that this test does not know.
+fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json::Value)> {
+    let class = seed.first();
+    match field {
+        "attendanceRecord" => Some((
+            "mutation($input: AttendanceRecordInput!) { attendanceRecord(input: $input) { recorded } }",
+            json!({ "input": {
+                "classGroupId": app.id("class_group", class.id),
+                "day": "2026-11-19",
+                "marks": [{ "studentId": app.id("student", class.students[0]), "kind": "TRUANT" }],
+            } }),
+        )),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn an_act_is_refused_to_whom_the_policy_does_not_give_it() {
+    let (app, seed) = App::school().await;
+    let policy = app.policy();
+    let mut acts = BTreeSet::new();
+    for field in root_fields("mutationType").await {
+        let (document, variables) = act(&field, &app, &seed)
+            .unwrap_or_else(|| panic!("denied.rs does not know how to ask for {field}"));
+        // One name everywhere: `attendance.record` in the policy, `attendanceRecord` in the schema.
+        let name = ACTIONS
+            .iter()
+            .find(|name| xueji::access::view::camel(&name.replace('.', "_")) == field)
+            .unwrap_or_else(|| panic!("{field} is an action of the policy"));
+        acts.insert(*name);
+        let answer = app.anonymous(document, variables.clone()).await;
+        assert_eq!(answer.code(), "UNAUTHENTICATED", "{field}: {}", answer.text);
+        let mut refused = 0;
+        for (who, person) in everybody(&app, &seed) {
+            let may = person.holding().any(|held| {
+                let pair = Pair { role: policy.roles.id(&held.role).unwrap(), reach: held.reach };
+                policy.actions.may(&[pair], policy.actions.id(name).unwrap()).is_some()
+            });
+            if !may {
+                let answer = person.query(document, variables.clone()).await;
+                assert_eq!(answer.code(), "FORBIDDEN", "{who}: {field} {}", answer.text);
+                assert!(answer.body["data"].is_null(), "{who}: {}", answer.text);
+                refused += 1;
+            }
+        }
+        assert!(refused > 10, "{field} was refused to {refused}");
+    }
+    assert_eq!(acts, ACTIONS.iter().copied().collect(), "each action of the policy has its field");
+}
+
+/// A well-formed question for a root field; none for a field that this test does not know.
+fn question(field: &str, id: &str) -> Option<String> {
+    let list = LISTS.iter().any(|(root, _)| *root == field);
+    Some(match field {
+        "viewer" => "{ viewer { id } }".to_owned(),
+        "node" => format!("{{ node(id: \"{id}\") {{ id }} }}"),
+        "codes" => "{ codes(list: \"RDXB\") { value } }".to_owned(),
+        _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
+        _ => {
+            let one = LISTS
+                .iter()
+                .any(|(_, of)| noun(of).shape.type_name.to_lowercase() == field.to_lowercase());
+            if !one {
+                return aggregate(field);
+            }
+            format!("{{ {field}(id: \"{id}\") {{ id }} }}")
+        }
+    })
+}
+
+/// A well-formed question for a field that answers with figures.
+fn aggregate(field: &str) -> Option<String> {
+    let arguments = match field {
+        "studentCounts" | "scoreStatistics" | "aidCoverage" => "groupBy: [SCHOOL]",
+        "attendanceRates" => {
+            "period: MONTH, groupBy: [SCHOOL], from: \"2026-09-01\", until: \"2026-11-20\""
+        }
+        _ => return None,
+    };
+    Some(format!("{{ {field}({arguments}) {{ withheld threshold }} }}"))
+}
+
+/// The aggregates, with the roles that may ask each of them.
+const AGGREGATES: &[(&str, &[&str])] = &[
+    ("studentCounts", &["analyst"]),
+    ("scoreStatistics", &["analyst"]),
+    ("attendanceRates", &["analyst"]),
+    ("aidCoverage", &["analyst"]),
+];
+
+#[tokio::test]
+async fn figures_are_refused_to_whom_the_policy_gives_none() {
+    let (app, seed) = App::school().await;
+    for (name, person) in everybody(&app, &seed) {
+        for (field, always) in AGGREGATES {
+            let answer = person.ask(&aggregate(field).unwrap()).await;
+            let allowed = answer.body.get("errors").is_none();
+            if always.iter().any(|role| person.held.iter().any(|held| held.role == *role)) {
+                assert!(allowed, "{name}: {field} {}", answer.text);
+            }
+            let none = ["stranger", "student", "guardian", "auditor", "administrator"];
+            if none.contains(&name) {
+                assert_eq!(answer.code(), "FORBIDDEN", "{name}: {field} {}", answer.text);
+            }
+            assert!(allowed || answer.code() == "FORBIDDEN", "{name}: {field} {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_anything_without_a_token() {
+    let (app, seed) = App::school().await;
+    let id = app.id("student", seed.first().students[0]);
+    for field in root_fields("queryType").await {
+        let document = question(&field, &id)
+            .unwrap_or_else(|| panic!("denied.rs does not know how to ask for {field}"));
+        let answer = app.anonymous(&document, json!({})).await;
+        assert_eq!(answer.code(), "UNAUTHENTICATED", "{field}: {}", answer.text);
+        let value = &answer.body["data"][&field];
+        assert!(value.is_null(), "{field} is {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_rows_gets_an_empty_list_and_not_found() {
+    let (app, seed) = App::school().await;
+    let truth = Truth::of(&app).await;
+    let mut denied = 0;
+    for (name, person) in everybody(&app, &seed) {
+        let oracle = Oracle::of(&app, &truth, &person);
+        let policy = app.policy();
+        for (root, of) in LISTS {
+            let noun = noun(of);
+            let may = person.holding().any(|held| {
+                let role = policy.roles.id(&held.role).unwrap();
+                policy.table.rows(Pair { role, reach: held.reach }, noun.noun_id())
+            }) || policy.table.rows(Pair::ANYONE, noun.noun_id());
+            if !may {
+                denied += 1;
+                let answer = person.ask(&question(root, "").unwrap()).await;
+                assert_eq!(answer.at(&format!("/{root}/nodes")), &json!([]), "{name}: {root}");
+                assert_eq!(answer.at(&format!("/{root}/totalCount")), 0, "{name}: {root}");
+            }
+            // One row of somebody else's, and one that was never issued.
+            let foreign = truth.of_noun(of).find(|(_, row)| !oracle.visible(row));
+            let mut type_name = noun.shape.type_name.to_owned();
+            type_name[..1].make_ascii_lowercase();
+            let unknown = app.id(of, uuid::Uuid::now_v7());
+            for id in foreign.map(|(id, _)| id.as_str()).into_iter().chain([unknown.as_str()]) {
+                let document = format!("query($id: ID!) {{ {type_name}(id: $id) {{ id }} }}");
+                let answer = person.query(&document, json!({ "id": id })).await;
+                assert_eq!(answer.code(), "NOT_FOUND", "{name}: {type_name} {}", answer.text);
+                assert_eq!(answer.body["data"][&type_name], json!(null));
+                let document = "query($id: ID!) { node(id: $id) { id } }";
+                let answer = person.query(document, json!({ "id": id })).await;
+                assert_eq!(answer.at("/node"), &json!(null), "{name}: node");
+            }
+        }
+    }
+    assert!(denied > 30, "{denied} lists were denied");
+}

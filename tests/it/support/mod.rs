@@ -1,0 +1,13 @@
+//! What the tests stand on: a database of their own, the application on it, people who ask, rows to ask about, and an
+//! oracle that says what each of them may be told.
+
+pub(crate) mod answer;
+pub(crate) mod app;
+pub(crate) mod callers;
+pub(crate) mod document;
+pub(crate) mod logs;
+pub(crate) mod oracle;
+pub(crate) mod place;
+pub(crate) mod seed;
+pub(crate) mod snapshot;
+pub(crate) mod truth;

@@ -1,0 +1,258 @@
+//! What a person may be told, worked out row by row and grant by grant in the plainest way: the other side of the
+//! comparison with what the application tells.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+use xueji::access::caller::Place;
+use xueji::access::policy::Policy;
+use xueji::access::table::{Pair, Reach, Sight};
+use xueji::access::view::{Hangs, Kind, Member};
+
+use super::app::App;
+use super::callers::{Held, Person};
+use super::truth::{Row, Truth};
+
+/// What one person may be told about one database.
+pub(crate) struct Oracle<'a> {
+    policy: &'a Policy,
+    truth: &'a Truth,
+    held: Vec<(Pair, &'a Held)>,
+}
+
+impl<'a> Oracle<'a> {
+    /// For a person.
+    pub(crate) fn of(app: &'a App, truth: &'a Truth, person: &'a Person<'_>) -> Self {
+        Self::under(app.policy(), truth, person)
+    }
+
+    /// For a person, had this policy been in force.
+    pub(crate) fn under(policy: &'a Policy, truth: &'a Truth, person: &'a Person<'_>) -> Self {
+        let held = person
+            .holding()
+            .map(|held| {
+                let role = policy.roles.id(&held.role).unwrap_or_else(|| panic!("{}", held.role));
+                (Pair { role, reach: held.reach }, held)
+            })
+            .collect();
+        Self { policy, truth, held }
+    }
+
+    /// The pairs that cover a row.
+    fn covering(&self, row: &Row) -> Vec<Pair> {
+        let mut pairs: Vec<Pair> = self
+            .held
+            .iter()
+            .filter(|(_, held)| covers(self.truth, held, row))
+            .map(|(pair, _)| *pair)
+            .collect();
+        if row.noun.shape.hangs == Hangs::Open {
+            pairs.push(Pair::ANYONE);
+        }
+        pairs
+    }
+
+    /// Whether the row exists for the person.
+    pub(crate) fn visible(&self, row: &Row) -> bool {
+        let noun = row.noun.noun_id();
+        row.live && self.covering(row).iter().any(|pair| self.policy.table.rows(*pair, noun))
+    }
+
+    /// What the person sees of a field of the row.
+    pub(crate) fn sight(&self, row: &Row, field: usize) -> Sight {
+        let id = row.noun.id(field);
+        self.covering(row)
+            .iter()
+            .map(|pair| self.policy.table.cell(*pair, id).uses.sight())
+            .max()
+            .unwrap_or(Sight::Hidden)
+    }
+
+    /// The global ids of the rows of a noun that exist for the person.
+    pub(crate) fn visible_ids(&self, name: &str) -> BTreeSet<&'a str> {
+        self.truth
+            .of_noun(name)
+            .filter(|(_, row)| self.visible(row))
+            .map(|(id, _)| id.as_str())
+            .collect()
+    }
+
+    /// The texts that must not reach the person: every personal text that no grant shows in full.
+    pub(crate) fn forbidden_texts(&self) -> BTreeSet<&'a str> {
+        let mut told = BTreeSet::new();
+        let mut kept = BTreeSet::new();
+        for row in self.truth.rows.values() {
+            for (field, value) in &row.shown {
+                let shape = &row.noun.shape.fields[*field];
+                let text = matches!(shape.kind, Kind::Text(_) | Kind::Sealed { .. });
+                if !text || !shape.group.personal() {
+                    continue;
+                }
+                let Some(value) = value.as_str() else { continue };
+                if self.visible(row) && self.sight(row, *field) == Sight::Full {
+                    told.insert(value);
+                } else {
+                    kept.insert(value);
+                }
+            }
+        }
+        kept.difference(&told).copied().collect()
+    }
+
+    /// Compares an answer with what may be told; returns how many values in full it found.
+    pub(crate) fn check(&self, data: &Value) -> usize {
+        match data {
+            Value::Array(items) => items.iter().map(|item| self.check(item)).sum(),
+            Value::Object(fields) => {
+                let mut found = 0;
+                if let Some(id) = fields.get("id").and_then(Value::as_str)
+                    && let Some(type_name) = fields.get("__typename").and_then(Value::as_str)
+                    && type_name != "Viewer"
+                {
+                    found += self.check_row(id, data);
+                }
+                found + fields.values().map(|value| self.check(value)).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+
+    fn check_row(&self, id: &str, answer: &Value) -> usize {
+        let row = self.truth.rows.get(id).unwrap_or_else(|| panic!("{answer} is in the database"));
+        assert!(self.visible(row), "{} {id} is not theirs to see", row.noun.shape.name);
+        let mut found = 0;
+        for (name, value) in answer.as_object().unwrap() {
+            let Some(member) = row.noun.member(name) else { continue };
+            match member {
+                Member::Field(field) => {
+                    let coordinate = row.noun.coordinate(field);
+                    let sight = self.sight(row, field);
+                    match (sight, row.shown.get(&field)) {
+                        (Sight::Hidden, _) => {
+                            assert!(value.is_null(), "{coordinate} is hidden, not {value}");
+                        }
+                        // A computed value.
+                        (_, None) => {}
+                        (Sight::Full, Some(truth)) => {
+                            if !same(truth, value) {
+                                panic!("{coordinate} of {id} is {truth}, not {value}");
+                            }
+                            found += usize::from(!value.is_null());
+                        }
+                        (Sight::Masked, Some(truth)) => {
+                            assert_eq!(value, &masked(row, field, truth), "{coordinate} is masked");
+                        }
+                    }
+                }
+                Member::Relation(relation) => {
+                    let shape = &row.noun.shape.relations[relation];
+                    if let Some(key) = shape.key.and_then(|key| row.noun.field(key))
+                        && self.sight(row, key) != Sight::Full
+                    {
+                        let empty =
+                            value.is_null() || value["nodes"].as_array().is_some_and(Vec::is_empty);
+                        let name = row.noun.coordinate(key);
+                        assert!(empty, "{name} is not seen, so it leads nowhere: {value}");
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn same(truth: &Value, value: &Value) -> bool {
+    // Two spellings of one instant are the same.
+    let instant = |value: &Value| {
+        value.as_str().and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok())
+    };
+    truth == value || instant(truth).is_some_and(|at| Some(at) == instant(value))
+}
+
+fn masked(row: &Row, field: usize, truth: &Value) -> Value {
+    match (row.noun.shape.fields[field].kind, truth) {
+        (_, Value::Null) => Value::Null,
+        (Kind::Text(Some(mask)) | Kind::Sealed { mask, .. }, Value::String(bare)) => {
+            let masked = (mask.apply)(bare);
+            assert!(!masked.contains(bare.as_str()), "a mask hides its value");
+            Value::String(masked)
+        }
+        (kind, _) => panic!("{kind:?} has no mask"),
+    }
+}
+
+/// Whether a grant covers a row, from the facts.
+fn covers(truth: &Truth, held: &Held, row: &Row) -> bool {
+    let student = row.student.unwrap_or(row.id);
+    match row.noun.shape.hangs {
+        Hangs::Open => held.reach == Reach::Anywhere,
+        Hangs::Student | Hangs::OfStudent => covers_student(truth, held, student),
+        Hangs::Sanction => row.text("state") != "QUASHED" && covers_student(truth, held, student),
+        Hangs::Score => {
+            let published = *row.value("published") == Value::Bool(true);
+            let own_course = match held.place {
+                Place::Teaching { course, .. } => row.keys["course_id"] == course,
+                _ => true,
+            };
+            let outside = matches!(held.reach, Reach::Own | Reach::Ward | Reach::Region);
+            (published || !outside) && own_course && covers_student(truth, held, student)
+        }
+        Hangs::ClassGroup => covers_class(truth, held, row.id),
+        Hangs::Staff => match held.place {
+            Place::Organisation(place) => {
+                covers_organisation(truth, held, place, row.keys["organisation_id"])
+            }
+            _ => truth
+                .duties
+                .get(&row.id)
+                .is_some_and(|classes| classes.iter().any(|id| covers_class(truth, held, *id))),
+        },
+        Hangs::Duty => match held.place {
+            Place::Organisation(place) => {
+                covers_organisation(truth, held, place, row.keys["organisation_id"])
+            }
+            _ => row.keys.get("class_group_id").is_some_and(|id| covers_class(truth, held, *id)),
+        },
+    }
+}
+
+fn covers_student(truth: &Truth, held: &Held, student: Uuid) -> bool {
+    let at = truth.students.get(&student).cloned().unwrap_or_default();
+    match held.place {
+        Place::Anywhere => true,
+        Place::Student(id) => id == student,
+        Place::ClassGroup(class) | Place::Teaching { class_group: class, .. } => {
+            at.classes.contains(&class)
+        }
+        Place::YearLevel(id) => at.year_level == Some(id),
+        Place::Organisation(id) => {
+            at.school.is_some_and(|school| under(truth, held.reach, id, school))
+        }
+    }
+}
+
+fn covers_class(truth: &Truth, held: &Held, class: Uuid) -> bool {
+    let (school, level) = truth.classes[&class];
+    match held.place {
+        Place::Anywhere => false,
+        Place::Student(id) => {
+            truth.known_classes.get(&id).is_some_and(|known| known.contains(&class))
+        }
+        Place::ClassGroup(id) | Place::Teaching { class_group: id, .. } => id == class,
+        Place::YearLevel(id) => id == level,
+        Place::Organisation(id) => under(truth, held.reach, id, school),
+    }
+}
+
+fn covers_organisation(truth: &Truth, held: &Held, place: Uuid, organisation: Uuid) -> bool {
+    place == organisation || under(truth, held.reach, place, organisation)
+}
+
+fn under(truth: &Truth, reach: Reach, place: Uuid, school: Uuid) -> bool {
+    match reach {
+        Reach::School => place == school,
+        Reach::Region => truth.authorities.get(&school).is_some_and(|ids| ids.contains(&place)),
+        _ => false,
+    }
+}
