@@ -139,7 +139,7 @@ impl Scope {
 
     /// The held pairs, as bits, that cover a row of this noun whenever they cover the parent that
     /// the relation was followed from: a row of a student is placed by the student, unless a rule
-    /// narrows it; who holds a class holds its members of today.
+    /// narrows it; who holds a class holds its members of today; the family knows a pupil's classes.
     pub fn implied(&self, parent: &Noun, join: &Join) -> u64 {
         match *join {
             Join::OfStudent | Join::LiveOfStudent | Join::FromOfStudent(_) => {
@@ -158,12 +158,12 @@ impl Scope {
             Join::Through { table: "class_membership", from: "class_group_id", holds, .. }
                 if holds == Holds::Today && self.noun.shape.hangs == Hangs::Student =>
             {
-                self.bits(self.placed())
-                    .filter(|bit| {
-                        let reach = self.caller.session.held[*bit].pair.reach;
-                        matches!(reach, Reach::Class | Reach::Teaching)
-                    })
-                    .fold(0, |bits, bit| bits | 1 << bit)
+                self.placed_at(&[Reach::Class, Reach::Teaching])
+            }
+            Join::Through { table: "class_membership", from: "student_id", .. }
+                if self.noun.shape.hangs == Hangs::ClassGroup =>
+            {
+                self.placed_at(&[Reach::Own, Reach::Ward])
             }
             Join::To(_)
             | Join::ToOfStudent(_)
@@ -171,6 +171,12 @@ impl Scope {
             | Join::From(_)
             | Join::Through { .. } => 0,
         }
+    }
+
+    fn placed_at(&self, reaches: &[Reach]) -> u64 {
+        self.bits(self.placed())
+            .filter(|bit| reaches.contains(&self.caller.session.held[*bit].pair.reach))
+            .fold(0, |bits, bit| bits | 1 << bit)
     }
 
     fn alive(&self, alias: &'static str, condition: Expr) -> Expr {
