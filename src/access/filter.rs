@@ -86,6 +86,19 @@ impl Test {
 }
 
 impl Filter {
+    /// True when the condition names its rows by their keys, so that few can meet it.
+    pub fn names_rows(&self) -> bool {
+        match self {
+            Self::Keys(_) => true,
+            Self::And(parts) => parts.iter().any(Self::names_rows),
+            Self::Or(_)
+            | Self::Not(_)
+            | Self::Test { .. }
+            | Self::Shown { .. }
+            | Self::Related { .. } => false,
+        }
+    }
+
     /// Refuses a condition on a column that the caller sees in full nowhere; asked before anything
     /// is read, so that the refusal depends on no row.
     pub fn allowed(&self, scope: &Scope, registry: &'static Registry) -> Result<()> {

@@ -18,13 +18,12 @@ use crate::auth::jwt::{Claims, KeySet};
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::config::secret::{SecretKey, SecretText};
-use crate::config::settings::{Jwt, LogFormat};
+use crate::config::settings::{Database, Jwt, LogFormat};
 use crate::demo::{Sealer, Size, load};
-use crate::graphql::{Limits, REGISTRY};
+use crate::graphql::Limits;
 use crate::http::backend::Persona;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::{Options, log, router};
-use crate::store::Store;
 use crate::store::codec::{Codec, PlainCodec};
 use crate::store::connect::connect;
 
@@ -216,9 +215,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             database_url(&args.data)
         }
     };
-    let db = connect(&url, if url.starts_with("sqlite") { 4 } else { 16 })
-        .await
-        .context("The database does not answer")?;
+    let kind = if url.starts_with("sqlite") { Database::Sqlite } else { Database::Postgres };
+    let db = connect(&url, 8).await.context("The database does not answer")?;
     let state = versions(&db).await.map_err(start::database_error)?;
     start::known(&state)?;
     Migrator::up(&db, None).await.map_err(start::database_error)?;
@@ -238,7 +236,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let record = load::ensure(&load::bulk(db.clone()), &size, clock.today(), sealer).await?;
     let limits = crate::config::settings::Limits::default();
     let app = Arc::new(App::new(
-        Store::new(db, Arc::new(PlainCodec::new(lookup)), &REGISTRY),
+        start::store(&url, kind, db, Arc::new(PlainCodec::new(lookup))).await?,
         policy,
         keys.public_id.bytes(),
         clock,

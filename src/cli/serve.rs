@@ -7,10 +7,9 @@ use crate::app::App;
 use crate::auth::jwt::KeySet;
 use crate::clock::Clock;
 use crate::config::flags::Flags;
-use crate::graphql::{Limits, REGISTRY};
+use crate::graphql::Limits;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::{Options, log, router};
-use crate::store::Store;
 use crate::store::codec::PlainCodec;
 
 /// Serves a registry. Settings come from flags, environment and a TOML file, in that order.
@@ -29,7 +28,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let db = start::database(settings.database_url.reveal(), settings.database).await?;
     let codec = Arc::new(PlainCodec::new(*settings.lookup_key.bytes()));
     let app = Arc::new(App::new(
-        Store::new(db, codec, &REGISTRY),
+        start::store(settings.database_url.reveal(), settings.database, db, codec).await?,
         policy,
         settings.public_id_key.bytes(),
         Clock::system(settings.time_zone),

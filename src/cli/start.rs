@@ -12,7 +12,9 @@ use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
 use crate::config::settings::Database;
 use crate::graphql::REGISTRY;
-use crate::store::connect::connect;
+use crate::store::Store;
+use crate::store::codec::Codec;
+use crate::store::connect::{connect, connect_keyed};
 
 /// Everything that a policy must speak about.
 pub(super) fn catalogue() -> Catalogue {
@@ -56,12 +58,33 @@ pub(super) fn known(versions: &Versions) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A store over a database that is open.
+pub(super) async fn store(
+    url: &str,
+    kind: Database,
+    db: DatabaseConnection,
+    codec: Arc<dyn Codec>,
+) -> anyhow::Result<Store> {
+    let store = Store::new(db, codec, &REGISTRY);
+    Ok(match kind {
+        Database::Sqlite => store,
+        Database::Postgres => {
+            let keyed = connect_keyed(url, connections(kind)).await;
+            store.with_keyed(keyed.context("The database does not answer")?)
+        }
+    })
+}
+
+const fn connections(kind: Database) -> u32 {
+    match kind {
+        Database::Sqlite => 4,
+        Database::Postgres => 12,
+    }
+}
+
 /// Opens the database of a server and checks its schema.
 pub(super) async fn database(url: &str, kind: Database) -> anyhow::Result<DatabaseConnection> {
-    let connections = match kind {
-        Database::Sqlite => 4,
-        Database::Postgres => 16,
-    };
+    let connections = connections(kind);
     let db = connect(url, connections).await.context("The database does not answer")?;
     let versions = versions(&db).await.map_err(database_error)?;
     known(&versions)?;

@@ -46,7 +46,7 @@ impl Store {
             )
             .and_where(Expr::col(("a", "id")).eq(account.uuid()))
             .and_where(Expr::col(("a", "disabled")).eq(false));
-        let rows = self.select(&query).await?;
+        let rows = self.select_by_keys(&query).await?;
         if rows.is_empty() {
             return Ok(None);
         }

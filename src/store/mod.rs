@@ -32,6 +32,8 @@ use codec::Codec;
 #[derive(Clone)]
 pub struct Store {
     db: DatabaseConnection,
+    /// For statements that ask by keys; the same pool where planning is cheap.
+    keyed: DatabaseConnection,
     codec: Arc<dyn Codec>,
     registry: &'static Registry,
     statements: Arc<AtomicU64>,
@@ -46,7 +48,14 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// A store over an open connection pool.
     pub fn new(db: DatabaseConnection, codec: Arc<dyn Codec>, registry: &'static Registry) -> Self {
-        Self { db, codec, registry, statements: Arc::new(AtomicU64::new(0)) }
+        Self { keyed: db.clone(), db, codec, registry, statements: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// The same store with a pool of its own for statements that ask by keys.
+    #[must_use]
+    pub fn with_keyed(mut self, keyed: DatabaseConnection) -> Self {
+        self.keyed = keyed;
+        self
     }
 
     /// The dialect.
@@ -72,6 +81,17 @@ impl Store {
     async fn all(&self, caller: &Caller, query: &SelectStatement) -> Result<Vec<QueryResult>> {
         caller.meter.fetch_add(1, Ordering::Relaxed);
         self.select(query).await
+    }
+
+    /// A statement whose rows are few and named by their keys.
+    async fn by_keys(&self, caller: &Caller, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+        caller.meter.fetch_add(1, Ordering::Relaxed);
+        self.select_by_keys(query).await
+    }
+
+    async fn select_by_keys(&self, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.keyed.query_all(query).await.map_err(failed)
     }
 
     async fn select(&self, query: &SelectStatement) -> Result<Vec<QueryResult>> {

@@ -314,7 +314,11 @@ impl Store {
         {
             builder.query.order_by_expr(column, direction);
         }
-        let mut read = self.all(list.scope.caller(), &builder.query).await?;
+        let caller = list.scope.caller();
+        let mut read = match list.filter {
+            Some(filter) if filter.names_rows() => self.by_keys(caller, &builder.query).await?,
+            _ => self.all(caller, &builder.query).await?,
+        };
         let mut group = Group { total, ..Group::default() };
         if let Some(window) = list.window {
             group.more = read.len() as u64 > window.limit;
@@ -449,7 +453,7 @@ impl Store {
             }
             builder.query.take()
         };
-        let read = self.all(list.scope.caller(), &query).await?;
+        let read = self.by_keys(list.scope.caller(), &query).await?;
         // Sort into the lists of the parents, keeping the order of the statement.
         let by_id: HashMap<Uuid, u32> =
             keys.iter().zip(0..).map(|(key, at)| (key.id, at)).collect();

@@ -85,7 +85,7 @@ impl Store {
             .and_where_option(from.map(|from| col("day").gte(from)))
             .and_where_option(until.map(|until| col("day").lte(until)))
             .add_group_by([col("student_id"), col("kind")]);
-        self.all(scope.caller(), &query)
+        self.by_keys(scope.caller(), &query)
             .await?
             .iter()
             .map(|row| {
@@ -134,7 +134,7 @@ impl Store {
             .and_where(among(col("student_id"), students, self.backend()))
             .and_where(col("exam_id").eq(exam))
             .add_group_by([col("student_id")]);
-        self.all(scope.caller(), &query)
+        self.by_keys(scope.caller(), &query)
             .await?
             .iter()
             .map(|row| {
@@ -187,7 +187,7 @@ impl Store {
             .and_where(among(col("course_id"), &ids(|of| of.course), backend))
             .and_where(among(col("class_group_id"), &ids(|of| of.class_group), backend))
             .add_group_by([col("exam_id"), col("course_id"), col("class_group_id")]);
-        self.all(scope.caller(), &query)
+        self.by_keys(scope.caller(), &query)
             .await?
             .iter()
             .map(|row| {

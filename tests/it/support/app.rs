@@ -27,7 +27,7 @@ use xueji::graphql::REGISTRY;
 use xueji::http::{Options, router};
 use xueji::store::Store;
 use xueji::store::codec::{Codec, PlainCodec};
-use xueji::store::connect::connect;
+use xueji::store::connect::{connect, connect_keyed};
 
 use super::answer::Answer;
 use super::place::Place;
@@ -98,7 +98,10 @@ impl App {
         let db = connect(&place.url, 4).await.unwrap();
         let keys = TempDir::new().unwrap();
         let signer = signer(keys.path());
-        let store = Store::new(db.clone(), Arc::new(codec()), &REGISTRY);
+        let mut store = Store::new(db.clone(), Arc::new(codec()), &REGISTRY);
+        if place.url.starts_with("postgres") {
+            store = store.with_keyed(connect_keyed(&place.url, 4).await.unwrap());
+        }
         let limits = Limits::default();
         let app = Arc::new(xueji::app::App::new(
             store,
