@@ -82,6 +82,7 @@ impl App {
             store: self.store.clone(),
             opaque: Arc::clone(&self.opaque),
             ledger: Arc::new(Ledger::default()),
+            budget: Arc::default(),
             clock: self.clock,
         };
         (cx, meter)

@@ -2,7 +2,7 @@
 //!
 //! Instants are UTC with microseconds; a day is one of the deployment's time zone.
 
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 
 /// A clock of one deployment. Tests fix it.
@@ -36,9 +36,23 @@ impl Clock {
     }
 }
 
+/// A day as people write it, `YYYY-MM-DD` in the years 1 to 9999: what both databases order alike.
+pub fn parse_day(text: &str) -> Option<NaiveDate> {
+    let day: NaiveDate = text.parse().ok()?;
+    (text.len() == 10 && (1..=9999).contains(&day.year())).then_some(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_written_in_ten_characters() {
+        assert!(parse_day("2026-02-28").is_some());
+        for wrong in ["2026-2-28", "+12000-01-01", "-0001-01-01", "0000-01-01", "2026-02-30", ""] {
+            assert_eq!(parse_day(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_day_begins_at_local_midnight() {

@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
             .text_null("note")
             .link_null("recorded_by_id", "staff")
             .row_state()
-            .unique("day", &["student_id", "day"])
+            .unique_where("day", &["student_id", "day"], "lifecycle = 'live'")
             .index("class_group_id", &["class_group_id", "day"])
             .create(manager)
             .await?;

@@ -110,6 +110,18 @@ fn enrolled(condition: Expr) -> SelectStatement {
         .to_owned()
 }
 
+/// `student` (an expression for a student's id) is one whose record is live.
+pub fn student_lives(student: Expr) -> Expr {
+    Expr::exists(
+        Query::select()
+            .expr(Expr::cust("1"))
+            .from_as("student", "sl")
+            .and_where(Expr::col(("sl", "id")).eq(student))
+            .and_where(Expr::col(("sl", "lifecycle")).eq("live"))
+            .to_owned(),
+    )
+}
+
 fn class_groups_taught(places: &Places) -> Vec<Uuid> {
     let mut ids: Vec<_> = places.teaching.iter().map(|(class_group, _)| *class_group).collect();
     ids.sort_unstable();

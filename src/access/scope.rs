@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 
 use super::caller::Caller;
-use super::place::{Writing, covered, everything, nothing, row_rule};
+use super::place::{Writing, covered, everything, nothing, row_rule, student_lives};
 use super::shown::Sights;
 use super::table::{Pair, Plan, Reach, Sight, Uses};
 use super::view::{Hangs, Holds, Join, Noun, Registry};
@@ -127,9 +127,15 @@ impl Scope {
         (0..count).filter(move |bit| bits & (1 << bit) != 0)
     }
 
-    /// The condition on a row under this alias; the lifecycle is part of it.
+    /// The condition on a row under this alias; the lifecycle is part of it, that of the student it
+    /// hangs from too.
     pub fn condition(&self, alias: &'static str) -> Expr {
-        self.alive(alias, self.any_of(self.seeing, alias))
+        let covered = self.alive(alias, self.any_of(self.seeing, alias));
+        if self.noun.shape.hangs.of_student() {
+            covered.and(student_lives(Expr::col((alias, "student_id"))))
+        } else {
+            covered
+        }
     }
 
     /// The condition on a row that is known to be covered by what its parent was shown through.

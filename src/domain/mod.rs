@@ -8,6 +8,7 @@ pub mod score;
 pub mod statistics;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
@@ -23,6 +24,25 @@ use crate::store::read::Rows;
 pub use crate::store::tx::KEY_REUSED;
 use crate::store::tx::Tx;
 
+/// What one request has asked for so far, whatever its root fields and aliases are.
+#[derive(Debug, Default)]
+pub struct Budget {
+    rows: AtomicU64,
+    lists: AtomicU64,
+}
+
+impl Budget {
+    /// Adds rows that were read; the sum so far.
+    pub fn rows(&self, more: u64) -> u64 {
+        self.rows.fetch_add(more, Ordering::Relaxed).saturating_add(more)
+    }
+
+    /// Adds lists; the sum so far.
+    pub fn lists(&self, more: u64) -> u64 {
+        self.lists.fetch_add(more, Ordering::Relaxed).saturating_add(more)
+    }
+}
+
 /// One request's view of the registry.
 #[derive(Clone, Debug)]
 pub struct Cx {
@@ -34,6 +54,8 @@ pub struct Cx {
     pub opaque: Arc<Opaque>,
     /// What the request saw and was refused.
     pub ledger: Arc<Ledger>,
+    /// What it may still ask for.
+    pub budget: Arc<Budget>,
     /// The time.
     pub clock: Clock,
 }

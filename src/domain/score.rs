@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::read::Rows;
 use crate::store::tally::{CourseClass, ScoreSum};
 
-/// The fewest scores that a mean beside a row may stand for.
+/// The fewest students that a mean beside a row may stand for.
 pub const MEAN_THRESHOLD: i64 = 10;
 
 /// The sum of one student's scores of one examination.
@@ -44,7 +44,8 @@ pub fn mean(sum: i64, count: i64) -> Option<Thousandths> {
     (count > 0).then(|| Thousandths((sum * 2 + count * 100).div_euclid(count * 200) * 100))
 }
 
-/// The total of each student in the rows that show it; none where nothing is on file.
+/// The total of each student in the rows that show it, over ordinary sittings; none where nothing
+/// is on file.
 pub async fn totals(
     cx: &Cx,
     rows: &Rows,
@@ -66,8 +67,8 @@ pub async fn totals(
         .collect())
 }
 
-/// The mean of the class in the course and examination of each score row that shows it; none under
-/// the threshold.
+/// The mean of the class in the course and examination of each score row that shows it, over
+/// ordinary sittings; none under the threshold, and none where all scores are alike.
 pub async fn course_means(
     cx: &Cx,
     rows: &Rows,
@@ -94,8 +95,8 @@ pub async fn course_means(
         .class_sums(&score_scope(cx)?, &wanted)
         .await?
         .into_iter()
-        .filter(|(_, _, count)| *count >= MEAN_THRESHOLD)
-        .filter_map(|(class, sum, count)| Some((class, mean(sum, count)?)))
+        .filter(|sum| sum.students >= MEAN_THRESHOLD && sum.differ)
+        .filter_map(|sum| Some((sum.class, mean(sum.sum, sum.scores)?)))
         .collect();
     Ok(of.into_iter().map(|class| means.get(&class?).copied()).collect())
 }

@@ -3,7 +3,7 @@
 use xueji_entity::organisation::OrganisationLevel;
 use xueji_entity::value::{Code, OrganisationId};
 
-use crate::access::view::{Holds, Join};
+use crate::access::view::Join;
 use crate::view;
 
 view! {
@@ -41,7 +41,5 @@ view! {
         exams: many exam by Join::From("school_id"), order [("starts_on", true)];
         /// The members of staff that you may see.
         staff: many staff by Join::From("organisation_id"), order [("staff_number", false)];
-        /// The pupils enrolled at a school today that you may see.
-        students: many student by Join::Through { table: "enrollment", from: "school_id", to: "student_id", holds: Holds::Live }, order [("name", false)];
     }
 }

@@ -17,7 +17,7 @@ impl ScalarType for Date {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        text.parse().map(Self).map_err(|_detail| {
+        crate::clock::parse_day(text).map(Self).ok_or_else(|| {
             InputValueError::custom("a date is written YYYY-MM-DD, such as 2026-09-01")
         })
     }

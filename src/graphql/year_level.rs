@@ -3,7 +3,7 @@
 use xueji_entity::stage::Stage;
 use xueji_entity::value::OrganisationId;
 
-use crate::access::view::{Holds, Join};
+use crate::access::view::Join;
 use crate::view;
 
 view! {
@@ -32,7 +32,5 @@ view! {
         class_groups: many class_group by Join::From("year_level_id"), order [("number", false)];
         /// Its examinations, the newest first.
         exams: many exam by Join::From("year_level_id"), order [("starts_on", true)];
-        /// The pupils of the year level today that you may see.
-        students: many student by Join::Through { table: "enrollment", from: "year_level_id", to: "student_id", holds: Holds::Live }, order [("name", false)];
     }
 }

@@ -392,6 +392,8 @@ impl Store {
             builder.query.and_where(condition);
         }
         let mut groups = vec![Group::default(); keys.len()];
+        let by_id: HashMap<Uuid, u32> =
+            keys.iter().zip(0..).map(|(key, at)| (key.id, at)).collect();
         if list.total {
             let mut count = builder.query.clone();
             count
@@ -403,8 +405,8 @@ impl Store {
             }
             for row in self.all(list.scope.caller(), &count).await? {
                 let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
-                if let Some(at) = keys.iter().position(|key| key.id == id) {
-                    groups[at].total = Some(count_of(Some(&row), 1)?);
+                if let Some(at) = by_id.get(&id) {
+                    groups[*at as usize].total = Some(count_of(Some(&row), 1)?);
                 }
             }
         }
@@ -455,8 +457,6 @@ impl Store {
         };
         let read = self.by_keys(list.scope.caller(), &query).await?;
         // Sort into the lists of the parents, keeping the order of the statement.
-        let by_id: HashMap<Uuid, u32> =
-            keys.iter().zip(0..).map(|(key, at)| (key.id, at)).collect();
         let mut sorted: Vec<Vec<&QueryResult>> = vec![Vec::new(); keys.len()];
         for row in &read {
             let id: Uuid = row.try_get_by_index(parent_at).map_err(failed)?;

@@ -14,6 +14,9 @@ use crate::access::scope::{Guard, Scope};
 use crate::access::table::Uses;
 use crate::error::Result;
 
+/// The nature of a first, ordinary sitting (正常考试); a make-up or a retake is a row of its own.
+const ORDINARY: &str = "KSXZ:01";
+
 /// Days of one kind of one student.
 #[derive(Clone, Debug)]
 pub struct DayCount {
@@ -49,6 +52,21 @@ pub struct CourseClass {
     pub course: Uuid,
     /// The class group at the time.
     pub class_group: Uuid,
+}
+
+/// The ordinary scores of a class in a course of an examination, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassSum {
+    /// Which scores.
+    pub class: CourseClass,
+    /// Their sum in thousandths.
+    pub sum: i64,
+    /// How many there are.
+    pub scores: i64,
+    /// How many students they belong to.
+    pub students: i64,
+    /// True when they are not all alike.
+    pub differ: bool,
 }
 
 fn seen_in_full(scope: &Scope, field: &str, alias: &'static str) -> Expr {
@@ -133,6 +151,7 @@ impl Store {
             .and_where(seen_in_full(scope, "value", "t0"))
             .and_where(among(col("student_id"), students, self.backend()))
             .and_where(col("exam_id").eq(exam))
+            .and_where(col("nature").eq(ORDINARY))
             .add_group_by([col("student_id")]);
         self.by_keys(scope.caller(), &query)
             .await?
@@ -152,11 +171,7 @@ impl Store {
     /// Sums and numbers of scores of whole classes. An outlet: it counts every live score of the
     /// class, whoever may see it, so whoever asks must hold the figure itself and keep the
     /// threshold.
-    pub async fn class_sums(
-        &self,
-        scope: &Scope,
-        wanted: &[CourseClass],
-    ) -> Result<Vec<(CourseClass, i64, i64)>> {
+    pub async fn class_sums(&self, scope: &Scope, wanted: &[CourseClass]) -> Result<Vec<ClassSum>> {
         let ids = |pick: fn(&CourseClass) -> Uuid| {
             let mut ids: Vec<_> = wanted.iter().map(pick).collect();
             ids.sort_unstable();
@@ -172,6 +187,8 @@ impl Store {
             .expr_as(col("class_group_id"), "c2")
             .expr_as(Func::cast_as(Expr::from(Func::sum(col("value"))), "BIGINT"), "c3")
             .expr_as(Func::count(col("value")), "c4")
+            .expr_as(Func::count_distinct(col("student_id")), "c5")
+            .expr_as(Expr::from(Func::max(col("value"))).gt(Func::min(col("value"))), "c6")
             .from_as("score", "t0")
             .join_as(
                 JoinType::InnerJoin,
@@ -182,6 +199,7 @@ impl Store {
             .and_where(Expr::col(("t1", "lifecycle")).eq("live"))
             .and_where(col("lifecycle").eq("live"))
             .and_where(col("published").eq(true))
+            .and_where(col("nature").eq(ORDINARY))
             .and_where(col("value").is_not_null())
             .and_where(among(col("exam_id"), &ids(|of| of.exam), backend))
             .and_where(among(col("course_id"), &ids(|of| of.course), backend))
@@ -191,15 +209,18 @@ impl Store {
             .await?
             .iter()
             .map(|row| {
-                Ok((
-                    CourseClass {
+                let differ: Option<bool> = row.try_get_by_index(6).map_err(failed)?;
+                Ok(ClassSum {
+                    class: CourseClass {
                         exam: row.try_get_by_index(0).map_err(failed)?,
                         course: row.try_get_by_index(1).map_err(failed)?,
                         class_group: row.try_get_by_index(2).map_err(failed)?,
                     },
-                    row.try_get_by_index(3).map_err(failed)?,
-                    row.try_get_by_index(4).map_err(failed)?,
-                ))
+                    sum: row.try_get_by_index(3).map_err(failed)?,
+                    scores: row.try_get_by_index(4).map_err(failed)?,
+                    students: row.try_get_by_index(5).map_err(failed)?,
+                    differ: differ.unwrap_or_default(),
+                })
             })
             .collect()
     }

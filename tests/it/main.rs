@@ -15,6 +15,8 @@ mod concurrency;
 mod denied;
 mod documents;
 mod filters;
+mod lifecycle;
+mod limits;
 mod noninterference;
 mod outage;
 mod pages;

@@ -4,9 +4,11 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use xueji_entity::score;
+use xueji_entity::value::ScoreId;
 
+use crate::support::answer::Answer;
 use crate::support::app::App;
-use crate::support::seed::Shape;
+use crate::support::seed::{Shape, code};
 
 #[tokio::test]
 async fn a_guardian_sees_published_scores_only() {
@@ -133,5 +135,34 @@ async fn a_course_mean_of_fewer_than_ten_is_not_said() {
         assert!(!answer.text.contains("70.1"), "{}", answer.text);
         let hidden = ("hidden".to_owned(), "NOT_GRANTED".to_owned(), 2);
         assert_eq!(answer.redaction("Score.courseMean"), [hidden]);
+    }
+}
+
+#[tokio::test]
+async fn a_make_up_neither_doubles_a_total_nor_lifts_a_mean_over_the_threshold() {
+    let (app, seed) = App::school_of(Shape { classes: 1, students: 9 }).await;
+    let teacher = app.homeroom_teacher(seed.first().id);
+    let document = "query($exam: ID!) { students { nodes { examTotal(examId: $exam) { value courses } \
+                    scores(filter: { exam: { id: { eq: $exam } } }) { nodes { courseMean } } } } }";
+    let exam = seed.schools[0].levels[0].exam;
+    let variables = json!({ "exam": app.id("exam", exam) });
+    let before = teacher.query(document, variables.clone()).await;
+    for row in
+        score::Entity::find().filter(score::Column::ExamId.eq(exam)).all(app.db()).await.unwrap()
+    {
+        let mut again: score::ActiveModel = row.into();
+        again.id = Set(ScoreId::new());
+        again.nature = Set(code("KSXZ:11"));
+        again.insert(app.db()).await.unwrap();
+    }
+    let after = teacher.query(document, variables).await;
+    let pupils = |answer: &Answer| answer.at("/students/nodes").as_array().unwrap().clone();
+    for (before, after) in pupils(&before).iter().zip(pupils(&after)) {
+        assert!(before["examTotal"]["value"].is_string(), "{before}");
+        assert_eq!(before["examTotal"], after["examTotal"]);
+        assert!(after["scores"]["nodes"].as_array().unwrap().len() > 1);
+        for score in after["scores"]["nodes"].as_array().unwrap() {
+            assert!(score["courseMean"].is_null(), "nine pupils stand behind it: {score}");
+        }
     }
 }

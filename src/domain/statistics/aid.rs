@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use xueji_entity::value::{Fen, Thousandths};
 
-use super::figures::{Care, Reason, THRESHOLD};
+use super::figures::{Care, THRESHOLD};
 use super::{Asked, Figures, Group, Key, KeyValue, Narrowing, column, distinct};
 use crate::access::table::Uses;
 use crate::domain::Cx;
@@ -30,14 +30,8 @@ impl AidFigures {
         (aided, amount): (i64, i64),
         (students, needy): (i64, Option<i64>),
         care: Care,
-    ) -> Result<Self, Reason> {
-        if !care.allows(aided) {
-            return Err(Reason::UnderThreshold);
-        }
-        if !care.allows(students - aided) {
-            return Err(Reason::AllAlike);
-        }
-        Ok(Self {
+    ) -> Option<Self> {
+        care.allows_share(aided, students).then(|| Self {
             aided,
             students,
             needy: needy.filter(|needy| care.allows_share(*needy, students)),
@@ -97,7 +91,7 @@ pub async fn aid_coverage(
     let groups = aided
         .into_iter()
         .filter(|row| row.students > 0)
-        .map(|row| {
+        .filter_map(|row| {
             total += row.amount;
             let place: Vec<_> = asked
                 .keys
@@ -108,8 +102,8 @@ pub async fn aid_coverage(
                 .collect();
             let (students, needy) = reached.get(&place).copied().unwrap_or_default();
             let of = (students, count_needy.then_some(needy));
-            let figures = AidFigures::new((row.students, row.amount), of, care);
-            Group { span: None, figures, keys: row.keys }
+            let figures = AidFigures::new((row.students, row.amount), of, care)?;
+            Some(Group { span: None, figures, keys: row.keys })
         })
         .collect();
     Figures::new(asked.keys, groups, care, Fen(total))
@@ -126,18 +120,18 @@ mod tests {
         let aid = |aided, students, needy, care| {
             AidFigures::new((aided, 125_000 * aided), (students, needy), care)
         };
-        assert_eq!(aid(9, 100, Some(20), CARE), Err(Reason::UnderThreshold));
-        assert_eq!(aid(91, 100, Some(20), CARE), Err(Reason::AllAlike));
-        assert_eq!(aid(100, 100, None, CARE), Err(Reason::AllAlike));
+        assert_eq!(aid(9, 100, Some(20), CARE), None);
+        assert_eq!(aid(91, 100, Some(20), CARE), None);
+        assert_eq!(aid(100, 100, None, CARE), None);
         let told = aid(30, 90, Some(40), CARE);
-        assert_eq!(told.map(|aid| aid.of_students()), Ok(Some(Thousandths(33_300))));
-        assert_eq!(told.map(|aid| aid.of_needy()), Ok(Some(Thousandths(75_000))));
-        assert_eq!(told.map(|aid| aid.amount), Ok(Fen(3_750_000)));
+        assert_eq!(told.map(|aid| aid.of_students()), Some(Some(Thousandths(33_300))));
+        assert_eq!(told.map(|aid| aid.of_needy()), Some(Some(Thousandths(75_000))));
+        assert_eq!(told.map(|aid| aid.amount), Some(Fen(3_750_000)));
         // Few who need aid are not told, nor a share of them.
-        assert_eq!(aid(30, 90, Some(9), CARE).map(|aid| aid.of_needy()), Ok(None));
+        assert_eq!(aid(30, 90, Some(9), CARE).map(|aid| aid.of_needy()), Some(None));
         assert_eq!(
             aid(1, 1, Some(1), Care::Reader).map(|aid| aid.of_needy()),
-            Ok(Some(Thousandths(100_000)))
+            Some(Some(Thousandths(100_000)))
         );
     }
 }

@@ -18,15 +18,6 @@ pub const THRESHOLD: i64 = 10;
 /// The bands of a distribution, each a tenth of the full mark.
 pub const BANDS: usize = 10;
 
-/// Why the figures of a group are withheld.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It stands for fewer students than the threshold.
-    UnderThreshold,
-    /// All of the group are alike, or all but fewer than the threshold: it would tell of each.
-    AllAlike,
-}
-
 /// How the figures of a question may be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Care {
@@ -97,7 +88,7 @@ pub struct ScoreFigures {
     pub pass_rate: Option<Thousandths>,
     /// Scores at or above the excellence mark, in per cent.
     pub excellence_rate: Option<Thousandths>,
-    /// Scores in each tenth of the full mark; the last includes the full mark.
+    /// Scores in each tenth of the full mark, all told or none; the last includes the full mark.
     pub bands: [Option<i64>; BANDS],
 }
 
@@ -133,20 +124,16 @@ impl ScoreTally {
         self.bands[tenth.min(BANDS - 1)] += count;
     }
 
-    /// The figures, or why there are none. `students` stand behind the scores, none with more than
-    /// `most` of them, so that so many scores belong to at least a `most`th of that many students.
-    pub fn figures(&self, students: i64, most: i64, care: Care) -> Result<ScoreFigures, Reason> {
-        if !care.allows(students) {
-            return Err(Reason::UnderThreshold);
-        }
-        if care != Care::Reader && self.values.len() < 2 {
-            return Err(Reason::AllAlike);
-        }
-        let behind = |scores: i64| {
-            let most = most.max(1);
-            (scores + most - 1).div_euclid(most)
-        };
+    /// The figures; none where they would tell of few, or where all but few have one value.
+    /// `students` stand behind the scores, none with more than `most` of them, so that so many
+    /// scores belong to at least a `most`th of that many students.
+    pub fn figures(&self, students: i64, most: i64, care: Care) -> Option<ScoreFigures> {
+        let behind = |scores: i64| at_least(scores, most);
         let count: i64 = self.values.values().sum();
+        let alike = self.values.values().copied().max().unwrap_or_default();
+        if !care.allows(students) || !care.allows(behind(count - alike)) {
+            return None;
+        }
         let sum: i128 =
             self.values.iter().map(|(value, n)| i128::from(*value) * i128::from(*n)).sum();
         let quantile = |per_cent: i64| {
@@ -154,13 +141,19 @@ impl ScoreTally {
             let told = care.allows(behind(rank)) && care.allows(behind(count - rank + 1));
             told.then(|| at_rank(&self.values, rank)).flatten()
         };
+        // Beside each other the two rates tell how many passed without excellence.
+        let between = self.passed - self.excellent;
         let share = |part: i64| {
-            let told = care == Care::Reader
-                || care.allows(behind(part)) && care.allows(behind(self.marked - part));
+            let told = care.allows(behind(part))
+                && care.allows(behind(self.marked - part))
+                && (between == 0 || care.allows(behind(between)));
             (told && self.marked > 0).then(|| percent(part, self.marked))
         };
+        // A band left out could be computed from the count and the others, so all go with it.
+        let bands_told = self.bands.iter().all(|scores| care.allows(behind(*scores)))
+            && (self.unmarked == 0 || care.allows(behind(self.unmarked)));
         let single = self.full_marks.iter().next().filter(|_| self.full_marks.len() == 1);
-        Ok(ScoreFigures {
+        Some(ScoreFigures {
             count,
             students,
             mean: i64::try_from(sum).ok().and_then(|sum| mean(sum, count)),
@@ -175,9 +168,15 @@ impl ScoreTally {
             full_mark: single.filter(|_| self.unmarked == 0).map(|full| Thousandths(*full)),
             pass_rate: share(self.passed),
             excellence_rate: share(self.excellent),
-            bands: told_bands(&self.bands, |scores| care.allows(behind(scores))),
+            bands: self.bands.map(|scores| bands_told.then_some(scores)),
         })
     }
+}
+
+/// The fewest students that so many records belong to, when none has more than `most` of them.
+fn at_least(records: i64, most: i64) -> i64 {
+    let most = most.max(1);
+    (records + most - 1).div_euclid(most)
 }
 
 /// The nearest rank of a quantile, from 1.
@@ -211,23 +210,6 @@ pub fn deviation(values: &BTreeMap<i64, i64>) -> Option<Thousandths> {
     // thousandths, a half going up, without a fraction anywhere.
     let halves = spread.isqrt() / (50 * count);
     i64::try_from(halves.div_ceil(2)).ok().map(|tenths| Thousandths(tenths * 100))
-}
-
-/// Bands of few are not told; where what is left untold would itself be few and could be computed
-/// from the count, the smallest told bands are withheld with them.
-fn told_bands(bands: &[i64; BANDS], allowed: impl Fn(i64) -> bool) -> [Option<i64>; BANDS] {
-    let mut told: [Option<i64>; BANDS] = bands.map(|scores| allowed(scores).then_some(scores));
-    loop {
-        let untold: i64 = (0..BANDS).filter(|at| told[*at].is_none()).map(|at| bands[at]).sum();
-        if told.iter().all(Option::is_some) || allowed(untold) {
-            return told;
-        }
-        let smallest = (0..BANDS).filter(|at| told[*at].is_some()).min_by_key(|at| bands[*at]);
-        match smallest {
-            Some(at) => told[at] = None,
-            None => return told,
-        }
-    }
 }
 
 /// The length of a period of attendance.
@@ -284,7 +266,7 @@ pub struct AttendanceTally {
     days: i64,
     excused: i64,
     truant: i64,
-    most_students: i64,
+    day_count: i64,
 }
 
 /// What is said of the attendance of a group.
@@ -308,26 +290,32 @@ impl AttendanceTally {
         self.days += students;
         self.excused += excused;
         self.truant += truant;
-        self.most_students = self.most_students.max(students);
+        self.day_count += 1;
     }
 
-    /// The figures, or why there are none. The students of the fullest day stand for those of the
-    /// period: never more than there were.
-    pub fn figures(&self, care: Care) -> Result<AttendanceFigures, Reason> {
-        if self.days == 0 || !care.allows(self.most_students) {
-            return Err(Reason::UnderThreshold);
-        }
-        let present = self.days - self.excused - self.truant;
-        if care != Care::Reader && (present == 0 || present == self.days) {
-            return Err(Reason::AllAlike);
-        }
-        Ok(AttendanceFigures {
+    /// Whether so many student days, of any kind, belong to enough students: a student has one
+    /// record a day, so they are at least a `day_count`th of that many.
+    fn enough(&self, student_days: i64, care: Care) -> bool {
+        care.allows(at_least(student_days, self.day_count))
+    }
+
+    /// The figures; none where few were present or few were absent.
+    pub fn figures(&self, care: Care) -> Option<AttendanceFigures> {
+        let absent = self.excused + self.truant;
+        let present = self.days - absent;
+        let told = self.days > 0 && self.enough(present, care) && self.enough(absent, care);
+        told.then(|| AttendanceFigures {
             days: self.days,
             present,
             excused: self.excused,
             truant: self.truant,
             rate: percent(present, self.days),
         })
+    }
+
+    /// Whether leave and truancy may be told apart: neither may be of few.
+    pub fn tells_kinds(&self, care: Care) -> bool {
+        self.enough(self.excused, care) && self.enough(self.truant, care)
     }
 }
 

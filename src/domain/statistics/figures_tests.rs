@@ -17,6 +17,14 @@ fn tally(scores: &[(i64, i64)]) -> ScoreTally {
     tally
 }
 
+fn attendance(days: &[(i64, i64, i64)]) -> AttendanceTally {
+    let mut tally = AttendanceTally::default();
+    for (students, excused, truant) in days {
+        tally.add(*students, *excused, *truant);
+    }
+    tally
+}
+
 /// Forty scores of a class: from 42 to 100 points.
 fn class() -> ScoreTally {
     tally(&[
@@ -107,19 +115,25 @@ fn a_reader_of_the_rows_gets_every_figure() {
     assert_eq!(figures.excellence_rate, points(12_500));
     let bands = [0, 0, 0, 0, 1, 3, 6, 12, 13, 5].map(Some);
     assert_eq!(figures.bands, bands);
-    assert!(tally(&[(70_000, 1)]).figures(1, 1, Care::Reader).is_ok());
+    assert!(tally(&[(70_000, 1)]).figures(1, 1, Care::Reader).is_some());
 }
 
 #[test]
-fn few_students_and_like_scores_are_withheld() {
+fn few_students_and_like_scores_are_left_out() {
+    // (scores, students, most scores of one, told)
     let cases = [
-        (class(), 9, 5, Some(Reason::UnderThreshold)),
-        (class(), 10, 4, None),
-        (tally(&[(70_000, 40)]), 40, 1, Some(Reason::AllAlike)),
-        (tally(&[(70_000, 39), (71_000, 1)]), 40, 1, None),
+        (class(), 9, 5, false),
+        // 27 scores are not the most frequent one: of nine students at least, or of fourteen.
+        (class(), 10, 3, false),
+        (class(), 20, 2, true),
+        (tally(&[(70_000, 40)]), 40, 1, false),
+        (tally(&[(70_000, 39), (71_000, 1)]), 40, 1, false),
+        (tally(&[(70_000, 31), (71_000, 9)]), 40, 1, false),
+        (tally(&[(70_000, 30), (71_000, 10)]), 40, 1, true),
     ];
-    for (tally, students, most, expected) in cases {
-        assert_eq!(tally.figures(students, most, CARE).err(), expected);
+    for (tally, students, most, told) in cases {
+        assert_eq!(tally.figures(students, most, CARE).is_some(), told, "{tally:?}");
+        assert!(tally.figures(students, most, Care::Reader).is_some());
     }
 }
 
@@ -142,31 +156,64 @@ fn under_a_threshold_nothing_is_said_of_the_ends() {
     // 36 pass and four do not; five are excellent.
     assert_eq!(figures.pass_rate, None);
     assert_eq!(figures.excellence_rate, None);
-    // The bands of 12 and 13 are told; the fifteen others are not.
-    let mut bands = [None; BANDS];
-    (bands[7], bands[8]) = (Some(12), Some(13));
-    assert_eq!(figures.bands, bands);
-}
-
-#[test]
-fn scores_of_the_same_students_count_once() {
-    // Forty scores of ten students, four each: ten scores may be those of three.
-    let figures = class().figures(10, 4, CARE).unwrap();
-    assert_eq!(figures.quantiles, Quantiles::default());
+    // The bands of 12 and 13 are large enough, but not the others.
     assert_eq!(figures.bands, [None; BANDS]);
 }
 
 #[test]
-fn a_band_is_not_left_to_be_computed() {
-    let small = |scores: i64| scores >= 10;
-    // One band of three: it would be the count less the others, so the smallest other goes too.
-    let told = told_bands(&[3, 11, 12, 13, 14, 15, 16, 17, 18, 19], small);
-    assert_eq!(told[..3], [None, None, Some(12)]);
-    // Empty bands are as telling as small ones.
-    let told = told_bands(&[0, 0, 0, 0, 0, 0, 0, 0, 20, 30], small);
-    assert_eq!(told, [None, None, None, None, None, None, None, None, None, Some(30)]);
-    assert_eq!(told_bands(&[10; BANDS], small), [Some(10); BANDS]);
-    assert_eq!(told_bands(&[1; BANDS], small), [None; BANDS]);
+fn scores_of_the_same_students_count_once() {
+    // Forty scores of twenty students, two each: up to 18 scores may be those of nine.
+    let figures = class().figures(20, 2, CARE).unwrap();
+    let median = Some(Thousandths(72_000));
+    assert_eq!(figures.quantiles, Quantiles { median, ..Quantiles::default() });
+    assert_eq!(figures.bands, [None; BANDS]);
+}
+
+#[test]
+fn a_distribution_is_told_whole_or_not_at_all() {
+    // (scores of each band, scores without marks, told)
+    for (bands, unmarked, told) in [
+        ([10; BANDS], 0, true),
+        ([10; BANDS], 9, false),
+        ([10; BANDS], 10, true),
+        ([9, 11, 12, 13, 14, 15, 16, 17, 18, 19], 0, false),
+        // Empty bands are as telling as small ones.
+        ([0, 11, 12, 13, 14, 15, 16, 17, 18, 19], 0, false),
+    ] {
+        let mut tally = ScoreTally::default();
+        for (tenth, count) in (0..).zip(bands) {
+            tally.add(tenth * 10_000, MARKS, count);
+        }
+        tally.add(50_000, None, unmarked);
+        let figures = tally.figures(200, 1, CARE).unwrap();
+        assert_eq!(figures.bands, bands.map(|scores| told.then_some(scores)), "{bands:?}");
+        let exact = tally.figures(200, 1, Care::Reader).unwrap();
+        assert_eq!(exact.bands, bands.map(Some));
+    }
+}
+
+#[test]
+fn two_rates_do_not_tell_of_few_between_them() {
+    // (failed, passed without excellence, excellent, pass rate, excellence rate)
+    for (failed, between, excellent, pass, excellence) in [
+        (20, 10, 20, Some(60_000), Some(40_000)),
+        (20, 9, 21, None, None),
+        (20, 0, 30, Some(60_000), Some(60_000)),
+        // Nine failed: no pass rate, and nothing about them in the other.
+        (9, 20, 21, None, Some(42_000)),
+        (20, 21, 9, Some(60_000), None),
+    ] {
+        let tally = tally(&[
+            (30_000, failed - 5),
+            (40_000, 5),
+            (70_000, between),
+            (90_000, 5),
+            (95_000, excellent - 5),
+        ]);
+        let figures = tally.figures(50, 1, CARE).unwrap();
+        let rates = (figures.pass_rate, figures.excellence_rate);
+        assert_eq!(rates, (pass.map(Thousandths), excellence.map(Thousandths)), "{between}");
+    }
 }
 
 #[test]
@@ -223,25 +270,41 @@ fn days_fold_into_weeks_and_months() {
 }
 
 #[test]
-fn attendance_is_told_of_enough_students_who_differ() {
-    let of = |days: &[(i64, i64, i64)]| {
-        let mut tally = AttendanceTally::default();
-        for (students, excused, truant) in days {
-            tally.add(*students, *excused, *truant);
-        }
-        tally
-    };
-    let week = of(&[(40, 2, 0), (40, 1, 1), (39, 0, 0)]);
-    let figures = week.figures(CARE).unwrap();
+fn attendance_is_exact_for_readers_of_the_rows() {
+    let week = attendance(&[(40, 2, 0), (40, 1, 1), (39, 0, 0)]);
+    let figures = week.figures(Care::Reader).unwrap();
     // 115 of 119 student days: 96.638… %.
     assert_eq!((figures.days, figures.present, figures.excused, figures.truant), (119, 115, 3, 1));
     assert_eq!(figures.rate, Thousandths(96_600));
+    assert!(week.tells_kinds(Care::Reader));
+    assert!(attendance(&[(40, 0, 0)]).figures(Care::Reader).is_some());
+    assert_eq!(attendance(&[]).figures(Care::Reader), None);
+}
+
+#[test]
+fn attendance_is_told_where_neither_present_nor_absent_are_few() {
+    // (days of students, excused, truant; whether told, and by kind)
+    type Days = &'static [(i64, i64, i64)];
+    let cases: [(Days, bool, bool); 9] = [
+        (&[], false, false),
+        (&[(40, 0, 0)], false, false),
+        (&[(40, 0, 40)], false, false),
+        (&[(40, 9, 0)], false, false),
+        (&[(40, 10, 0)], true, false),
+        (&[(40, 10, 10)], true, true),
+        (&[(40, 31, 0)], false, false),
+        // Ten student days of absence on two days may be those of five students, and nineteen
+        // those of ten at least.
+        (&[(40, 5, 0), (40, 5, 0)], false, false),
+        (&[(40, 10, 0), (40, 0, 9)], true, false),
+    ];
+    for (days, told, kinds) in cases {
+        let tally = attendance(days);
+        assert_eq!(tally.figures(CARE).is_some(), told, "{days:?}");
+        assert_eq!(tally.tells_kinds(CARE), kinds, "{days:?}");
+    }
     // Nine students on ten days are nine students.
-    assert_eq!(of(&[(9, 1, 0); 10]).figures(CARE), Err(Reason::UnderThreshold));
-    assert!(of(&[(9, 1, 0); 10]).figures(Care::Reader).is_ok());
-    assert_eq!(of(&[(40, 0, 0)]).figures(CARE), Err(Reason::AllAlike));
-    assert!(of(&[(40, 0, 0)]).figures(Care::Reader).is_ok());
-    assert_eq!(of(&[]).figures(Care::Reader), Err(Reason::UnderThreshold));
+    assert_eq!(attendance(&[(18, 9, 0); 10]).figures(CARE), None);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! A question names its keys, conditions and measures; each is a column, and all must be granted in
 //! the lines of one role at one reach (promise 12). Who may read the rows gets exact figures. For
-//! everybody else a group of few is withheld, and the answer says so. The arithmetic is in
-//! [`figures`]; the SQL is the store's.
+//! everybody else groups of few are left out, keys and all, so that they look like groups of nobody,
+//! and there is no total: nothing tells whether there were any. The arithmetic is in [`figures`];
+//! the SQL is the store's.
 
 mod aid;
 pub mod figures;
@@ -23,7 +24,7 @@ pub use crate::store::statistics::{Among, Key, KeyValue, Narrowing};
 pub use aid::{AidFigures, aid_coverage};
 pub use figures::THRESHOLD;
 use figures::{
-    AttendanceFigures, AttendanceTally, Care, Period, Reason, ScoreFigures, ScoreTally, Span,
+    AttendanceFigures, AttendanceTally, Care, Period, ScoreFigures, ScoreTally, Span,
     class_size_band,
 };
 pub use names::{Names, leads_to};
@@ -42,8 +43,8 @@ pub struct Group<F> {
     pub span: Option<Span>,
     /// The values of the keys, in the order asked for.
     pub keys: Vec<KeyValue>,
-    /// The figures, or why they are withheld.
-    pub figures: Result<F, Reason>,
+    /// The figures.
+    pub figures: F,
 }
 
 /// An answer.
@@ -51,15 +52,16 @@ pub struct Group<F> {
 pub struct Figures<F, T> {
     /// The keys asked for, each once.
     pub keys: Vec<Key>,
-    /// The groups; without those of nobody.
+    /// The groups that may be said; without those of nobody.
     pub groups: Vec<Group<F>>,
     /// Exact for a reader of the rows, or under a threshold.
     pub care: Care,
-    /// Over all groups; none when a group is withheld.
+    /// Over all groups, for a reader of the rows alone.
     pub total: Option<T>,
 }
 
 impl<F, T> Figures<F, T> {
+    /// The limit counts only what is said: groups left out must not be told by a refusal.
     fn new(keys: Vec<Key>, groups: Vec<Group<F>>, care: Care, total: T) -> Result<Self> {
         if groups.len() > MOST_GROUPS {
             return Err(Error::Limit {
@@ -72,13 +74,16 @@ impl<F, T> Figures<F, T> {
                 ),
             });
         }
-        let whole = groups.iter().all(|group| group.figures.is_ok());
-        Ok(Self { keys, groups, care, total: whole.then_some(total) })
+        let total = (care == Care::Reader).then_some(total);
+        Ok(Self { keys, groups, care, total })
     }
 
-    /// How many groups are withheld.
-    pub fn withheld(&self) -> usize {
-        self.groups.iter().filter(|group| group.figures.is_err()).count()
+    /// The threshold that figures were held to; none for a reader of the rows.
+    pub fn threshold(&self) -> Option<i64> {
+        match self.care {
+            Care::Reader => None,
+            Care::Threshold(threshold) => Some(threshold),
+        }
     }
 }
 
@@ -203,10 +208,6 @@ fn distinct(keys: &[Key]) -> Result<Vec<Key>> {
     Ok(out)
 }
 
-fn outcome(care: Care, students: i64) -> Result<i64, Reason> {
-    if care.allows(students) { Ok(students) } else { Err(Reason::UnderThreshold) }
-}
-
 /// Students with a live enrolment by any of the keys.
 pub async fn student_counts(
     cx: &Cx,
@@ -237,7 +238,8 @@ pub async fn student_counts(
     let total = counts.values().sum();
     let groups = counts
         .into_iter()
-        .map(|(keys, count)| Group { span: None, keys, figures: outcome(care, count) })
+        .filter(|(_, count)| care.allows(*count))
+        .map(|(keys, count)| Group { span: None, keys, figures: count })
         .collect();
     Figures::new(asked.keys, groups, care, total)
 }
@@ -270,9 +272,10 @@ pub async fn score_statistics(
         spreads.into_iter().map(|spread| (spread.keys, (spread.students, spread.most))).collect();
     let groups = tallies
         .into_iter()
-        .map(|(keys, tally)| {
+        .filter_map(|(keys, tally)| {
             let (students, most) = behind.get(&keys).copied().unwrap_or_default();
-            Group { span: None, figures: tally.figures(students, most, care), keys }
+            let figures = tally.figures(students, most, care)?;
+            Some(Group { span: None, keys, figures })
         })
         .collect();
     Figures::new(asked.keys, groups, care, total)
@@ -283,13 +286,14 @@ pub async fn score_statistics(
 pub struct Attended {
     /// The figures.
     pub figures: AttendanceFigures,
-    /// Whether the days by kind may be said, not only the rate.
+    /// Whether leave and truancy may be told apart, not only the rate said.
     pub by_kind: bool,
 }
 
 const BY_DAY: &[(&str, &str, Uses)] = &[("attendance", "day", Uses::FILTER.union(Uses::GROUP))];
 
 /// Attendance by period and any of the keys, both days included; the total is of student days.
+/// Leave and truancy are told apart where the role may and neither is of few.
 pub async fn attendance_rates(
     cx: &Cx,
     period: Period,
@@ -328,12 +332,11 @@ pub async fn attendance_rates(
     let mut days = 0;
     let groups = tallies
         .into_iter()
-        .map(|((span, keys), tally)| {
-            let figures = tally.figures(care).map(|figures| {
-                days += figures.days;
-                Attended { figures, by_kind }
-            });
-            Group { span: Some(span), keys, figures }
+        .filter_map(|((span, keys), tally)| {
+            let figures = tally.figures(care)?;
+            days += figures.days;
+            let by_kind = by_kind && tally.tells_kinds(care);
+            Some(Group { span: Some(span), keys, figures: Attended { figures, by_kind } })
         })
         .collect();
     Figures::new(asked.keys, groups, care, days)
@@ -343,15 +346,17 @@ pub async fn attendance_rates(
 mod tests {
     use super::*;
 
-    const CARE: Care = Care::Threshold(THRESHOLD);
-
     #[test]
-    fn a_total_is_given_only_when_nothing_is_withheld() {
-        let group = |count| Group { span: None, keys: Vec::new(), figures: outcome(CARE, count) };
-        let whole = Figures::new(Vec::new(), vec![group(10), group(40)], CARE, 50);
-        assert_eq!(whole.ok().and_then(|figures| figures.total), Some(50));
-        let partly = Figures::new(Vec::new(), vec![group(9), group(40)], CARE, 49);
-        assert_eq!(partly.ok().map(|figures| (figures.total, figures.withheld())), Some((None, 1)));
+    fn a_total_is_given_to_readers_of_the_rows_alone() {
+        let group = |count| Group { span: None, keys: Vec::new(), figures: count };
+        for (care, expected) in [
+            (Care::Reader, (Some(50), None)),
+            (Care::Threshold(THRESHOLD), (None, Some(THRESHOLD))),
+        ] {
+            let figures = Figures::new(Vec::new(), vec![group(10_i64), group(40)], care, 50);
+            let said = figures.ok().map(|figures| (figures.total, figures.threshold()));
+            assert_eq!(said, Some(expected));
+        }
     }
 
     #[test]
@@ -360,7 +365,7 @@ mod tests {
         assert!(matches!(distinct(&five), Err(Error::Limit { what: "groupBy", .. })));
         assert_eq!(distinct(&[Key::School, Key::School]).ok(), Some(vec![Key::School]));
         let groups = (0..=MOST_GROUPS)
-            .map(|_| Group { span: None, keys: Vec::new(), figures: Ok(10_i64) })
+            .map(|_| Group { span: None, keys: Vec::new(), figures: 10_i64 })
             .collect();
         let many = Figures::new(Vec::new(), groups, Care::Reader, ());
         assert!(matches!(many, Err(Error::Limit { what: "groups", .. })));

@@ -4,11 +4,12 @@
 //! refusal names the argument.
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Value};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::access::filter::{Filter, Order, Test};
 use crate::access::shown::Cell;
 use crate::access::view::{Kind, Member, Noun};
+use crate::clock::parse_day;
 use crate::domain::Cx;
 use crate::error::{Error, Result, Why};
 use xueji_entity::value::{Code, Fen, Thousandths};
@@ -19,6 +20,45 @@ pub(crate) const PAGE: u64 = 50;
 pub(crate) const PAGE_MAX: u64 = 200;
 /// Most values of one `in` list.
 const IN_MAX: usize = 200;
+/// Most conditions of one filter, `and`, `or` and `not` counted too.
+const CONDITIONS_MAX: u32 = 200;
+/// Most values of one filter; each is bound to the statement.
+const VALUES_MAX: usize = 2_000;
+
+/// What one filter has asked for so far.
+#[derive(Debug, Default)]
+struct Size {
+    conditions: u32,
+    values: usize,
+}
+
+impl Size {
+    fn condition(&mut self) -> Result<()> {
+        self.conditions += 1;
+        self.within()
+    }
+
+    fn values(&mut self, more: usize) -> Result<()> {
+        self.values += more;
+        self.within()
+    }
+
+    fn within(&self) -> Result<()> {
+        if self.conditions <= CONDITIONS_MAX && self.values <= VALUES_MAX {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            what: "filter",
+            why: Why::new(
+                format!(
+                    "a filter has at most {CONDITIONS_MAX} conditions and {VALUES_MAX} values; \
+                     ask in several requests"
+                ),
+                format!("过滤条件最多 {CONDITIONS_MAX} 个、值最多 {VALUES_MAX} 个；请分多次查询"),
+            ),
+        })
+    }
+}
 
 /// An argument as it came; the schema has validated its type.
 #[derive(Debug, Default)]
@@ -114,7 +154,11 @@ impl ListArgs {
 
     /// The condition that is asked for.
     pub(crate) fn filter(&self, cx: &Cx, noun: &'static Noun) -> Result<Option<Filter>> {
-        self.filter.0.as_ref().map(|value| filter(cx, noun, value, "filter", 0)).transpose()
+        self.filter
+            .0
+            .as_ref()
+            .map(|value| filter(cx, noun, value, "filter", 0, &mut Size::default()))
+            .transpose()
     }
 
     /// The order that is asked for.
@@ -165,7 +209,15 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-fn filter(cx: &Cx, noun: &'static Noun, value: &Value, path: &str, depth: u8) -> Result<Filter> {
+fn filter(
+    cx: &Cx,
+    noun: &'static Noun,
+    value: &Value,
+    path: &str,
+    depth: u8,
+    size: &mut Size,
+) -> Result<Filter> {
+    size.condition()?;
     if depth > 8 {
         return Err(Error::Limit {
             what: "filter",
@@ -186,18 +238,19 @@ fn filter(cx: &Cx, noun: &'static Noun, value: &Value, path: &str, depth: u8) ->
                 "null 不是条件；请使用 isNull 或省略",
             ));
         }
-        let many = |value: &Value| -> Result<Vec<Filter>> {
-            items(value).iter().map(|item| filter(cx, noun, item, &path, depth + 1)).collect()
+        size.condition()?;
+        let many = |value: &Value, size: &mut Size| -> Result<Vec<Filter>> {
+            items(value).iter().map(|item| filter(cx, noun, item, &path, depth + 1, size)).collect()
         };
         all.push(match name.as_str() {
-            "and" => Filter::And(many(value)?),
-            "or" => Filter::Or(many(value)?),
-            "not" => Filter::Not(Box::new(filter(cx, noun, value, &path, depth + 1)?)),
-            "id" => ids(cx, noun, value, &path)?,
+            "and" => Filter::And(many(value, size)?),
+            "or" => Filter::Or(many(value, size)?),
+            "not" => Filter::Not(Box::new(filter(cx, noun, value, &path, depth + 1, size)?)),
+            "id" => ids(cx, noun, value, &path, size)?,
             other => match noun.member(other) {
-                Some(Member::Field(field)) => tests(noun, field, value, &path)?,
+                Some(Member::Field(field)) => tests(noun, field, value, &path, size)?,
                 Some(Member::Relation(relation)) => {
-                    related(cx, noun, relation, value, &path, depth)?
+                    related(cx, noun, relation, value, &path, depth, size)?
                 }
                 None => return Err(malformed(&path)),
             },
@@ -206,14 +259,14 @@ fn filter(cx: &Cx, noun: &'static Noun, value: &Value, path: &str, depth: u8) ->
     Ok(Filter::And(all))
 }
 
-fn ids(cx: &Cx, noun: &'static Noun, value: &Value, path: &str) -> Result<Filter> {
+fn ids(cx: &Cx, noun: &'static Noun, value: &Value, path: &str, size: &mut Size) -> Result<Filter> {
     let Value::Object(tests) = value else { return Err(malformed(path)) };
     let mut all = Vec::new();
     for (name, value) in tests {
         if !matches!(name.as_str(), "eq" | "in") {
             return Err(malformed(path));
         }
-        let values = bounded(items(value), path)?;
+        let values = bounded(items(value), path, size)?;
         // An id that was never issued and one of another noun are the same: no row has it.
         let keys = values
             .iter()
@@ -224,7 +277,8 @@ fn ids(cx: &Cx, noun: &'static Noun, value: &Value, path: &str) -> Result<Filter
     Ok(Filter::And(all))
 }
 
-fn bounded<'v>(values: &'v [Value], path: &str) -> Result<&'v [Value]> {
+fn bounded<'v>(values: &'v [Value], path: &str, size: &mut Size) -> Result<&'v [Value]> {
+    size.values(values.len())?;
     if values.len() > IN_MAX {
         return Err(Error::Limit {
             what: "in",
@@ -244,10 +298,11 @@ fn related(
     value: &Value,
     path: &str,
     depth: u8,
+    size: &mut Size,
 ) -> Result<Filter> {
     let target = cx.registry().at(noun.targets[relation]);
     if !noun.shape.relations[relation].many {
-        let filter = Box::new(filter(cx, target, value, path, depth + 1)?);
+        let filter = Box::new(filter(cx, target, value, path, depth + 1, size)?);
         return Ok(Filter::Related { relation, some: true, filter });
     }
     let Value::Object(quantified) = value else { return Err(malformed(path)) };
@@ -259,13 +314,13 @@ fn related(
             _ => return Err(malformed(path)),
         };
         let path = format!("{path}.{quantifier}");
-        let filter = Box::new(filter(cx, target, value, &path, depth + 1)?);
+        let filter = Box::new(filter(cx, target, value, &path, depth + 1, size)?);
         all.push(Filter::Related { relation, some, filter });
     }
     Ok(Filter::And(all))
 }
 
-fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter> {
+fn tests(noun: &Noun, field: usize, value: &Value, path: &str, size: &mut Size) -> Result<Filter> {
     let kind = noun.shape.fields[field].kind;
     let Value::Object(tests) = value else { return Err(malformed(path)) };
     let mut all = Vec::new();
@@ -278,18 +333,21 @@ fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter>
                 "不能与 null 比较；请使用 isNull",
             ));
         }
+        size.condition()?;
         let bound = |value: &Value| cell(kind, value, &path);
         let test = match name.as_str() {
             "eq" => Test::In(vec![bound(value)?]),
-            "in" => {
-                Test::In(bounded(items(value), &path)?.iter().map(bound).collect::<Result<_>>()?)
-            }
+            "in" => Test::In(
+                bounded(items(value), &path, size)?.iter().map(bound).collect::<Result<_>>()?,
+            ),
             "lt" => Test::Less { than: bound(value)?, or_equal: false },
             "lte" => Test::Less { than: bound(value)?, or_equal: true },
             "gt" => Test::Greater { than: bound(value)?, or_equal: false },
             "gte" => Test::Greater { than: bound(value)?, or_equal: true },
             "startsWith" => {
-                Test::StartsWith(text(value).ok_or_else(|| malformed(&path))?.to_owned())
+                // The same text rules as for every other comparison.
+                let Cell::Text(prefix) = bound(value)? else { return Err(malformed(&path)) };
+                Test::StartsWith(prefix)
             }
             "isNull" => {
                 let Value::Boolean(null) = value else { return Err(malformed(&path)) };
@@ -304,7 +362,15 @@ fn tests(noun: &Noun, field: usize, value: &Value, path: &str) -> Result<Filter>
 
 /// A value to compare a column with, in the column's own form.
 fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
-    let said = || text(value).ok_or_else(|| malformed(path));
+    let said = || match text(value) {
+        Some(text) if text.chars().any(char::is_control) => Err(bad(
+            path,
+            "a text to compare with has no control characters",
+            "用于比较的文本不能包含控制字符",
+        )),
+        Some(text) => Ok(text),
+        None => Err(malformed(path)),
+    };
     let wrong = |error: xueji_entity::value::ValueError| {
         Error::invalid(path.to_owned(), error.why_en, error.why_zh)
     };
@@ -321,9 +387,11 @@ fn cell(kind: Kind, value: &Value, path: &str) -> Result<Cell> {
             let Value::Boolean(truth) = value else { return Err(malformed(path)) };
             Cell::Bool(*truth)
         }
-        Kind::Date => Cell::Date(said()?.parse::<NaiveDate>().map_err(|_detail| {
-            bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD")
-        })?),
+        Kind::Date => {
+            Cell::Date(parse_day(said()?).ok_or_else(|| {
+                bad(path, "a date is written YYYY-MM-DD", "日期格式为 YYYY-MM-DD")
+            })?)
+        }
         Kind::Instant => Cell::Instant(
             DateTime::parse_from_rfc3339(said()?)
                 .map_err(|_detail| {

@@ -13,6 +13,7 @@ use super::types::{field, input, object};
 use crate::access::filter::Key;
 use crate::access::table::Sight;
 use crate::access::view::{Noun, camel};
+use crate::clock::parse_day;
 use crate::domain::{Cx, attendance, score};
 use crate::error::{Error, Result};
 use crate::graphql::REGISTRY;
@@ -54,7 +55,7 @@ impl Computed {
             match arg(name) {
                 None => Ok(None),
                 Some(ConstValue::String(text)) => {
-                    text.parse().map(Some).map_err(|_detail| refused(name))
+                    parse_day(&text).map(Some).ok_or_else(|| refused(name))
                 }
                 Some(_) => Err(refused(name)),
             }

@@ -10,8 +10,11 @@ use crate::access::filter::{Key, Position, Window};
 use crate::access::shown::Cell;
 use crate::access::table::Sight;
 use crate::domain::Cx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Why};
 use crate::store::read::{List, Lists, Rows, governing};
+
+/// Most rows of one answer, all lists together.
+const ROWS_MAX: u64 = 30_000;
 
 /// What was read for the items of a node, item by item.
 #[derive(Debug, Default)]
@@ -144,6 +147,16 @@ fn wanted<'l>(list: &'l ListNode, window: Option<&'l Window>) -> List<'l> {
 }
 
 async fn views(cx: &Cx, list: &ListNode, rows: &Rows) -> Result<Vec<Fetched>> {
+    // What was estimated before reading is a guess; this is the sum over the whole request.
+    if cx.budget.rows(rows.len() as u64) > ROWS_MAX {
+        return Err(Error::Limit {
+            what: "rows",
+            why: Why::new(
+                format!("an answer holds at most {ROWS_MAX} rows; ask for smaller pages"),
+                format!("一次查询最多返回 {ROWS_MAX} 行；请缩小分页"),
+            ),
+        });
+    }
     let mut views = Vec::with_capacity(list.views.len());
     for view in &list.views {
         views.push(below(cx, view, rows).await?);

@@ -17,10 +17,12 @@ use crate::error::{Error, Result, Why};
 use crate::graphql::error::to_server;
 use crate::store::read::{Ask, governing};
 
-/// Most rows that one request may reach, estimated from the page sizes.
+/// Most rows that one list may reach, estimated from the page sizes above it.
 const REACH_MAX: u64 = 100_000;
 /// What a bounded relation is taken to hold for each parent.
 const BOUNDED: u64 = 10;
+/// Most lists of one request, aliases and all; each is a statement or two.
+const LISTS_MAX: u64 = 100;
 
 /// What is wanted of each row of a noun.
 #[derive(Debug)]
@@ -248,6 +250,7 @@ impl<'a> Compiler<'_, 'a> {
             return Ok(Item::Many(relation, Box::new(list)));
         }
         let single = self.node(target, below, reach, place)?;
+        self.count_list().map_err(|error| self.error(error, field))?;
         match shape.join {
             Join::To(_) | Join::ToOfStudent(_) | Join::ToStudent => {
                 merge_one(&mut node.ask, relation, &single.ask);
@@ -276,6 +279,20 @@ impl<'a> Compiler<'_, 'a> {
                 ))
             }
         }
+    }
+
+    /// Counts one more list of the request.
+    fn count_list(&self) -> Result<()> {
+        if self.cx.budget.lists(1) <= LISTS_MAX {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            what: "lists",
+            why: Why::new(
+                format!("a request asks for at most {LISTS_MAX} lists; send several requests"),
+                format!("一次请求最多查询 {LISTS_MAX} 个列表；请分多次请求"),
+            ),
+        })
     }
 
     /// A connection: its arguments, and what is wanted around and in it.
@@ -308,16 +325,17 @@ impl<'a> Compiler<'_, 'a> {
             default.into_iter().filter(|by| scope.sortable(by.field, "t0").is_ok()).collect()
         });
         let reach = reach.saturating_mul(page.limit.min(expected)).max(1);
+        self.count_list().map_err(fail)?;
         if reach > REACH_MAX {
             return Err(fail(Error::Limit {
                 what: "reach",
                 why: Why::new(
                     format!(
-                        "this request may reach {reach} rows, the limit is {REACH_MAX}; \
+                        "this list may reach {reach} rows, the limit is {REACH_MAX}; \
                          ask for smaller pages or fewer nested lists"
                     ),
                     format!(
-                        "本次请求最多可能涉及 {reach} 行，上限为 {REACH_MAX}；请缩小分页或减少嵌套列表"
+                        "该列表最多可能涉及 {reach} 行，上限为 {REACH_MAX}；请缩小分页或减少嵌套列表"
                     ),
                 ),
             }));
@@ -326,9 +344,9 @@ impl<'a> Compiler<'_, 'a> {
             ask: Ask { noun, fields: Vec::new(), ones: Vec::new() },
             scope,
             filter,
+            binding: bound_to_order(args.binding(place), &order),
             order,
             page,
-            binding: args.binding(place),
             items: Vec::new(),
             views: Vec::new(),
             total: false,
@@ -461,6 +479,15 @@ pub(crate) fn default_order(noun: &Noun, order: &[(&str, bool)]) -> Vec<Order> {
             Some(Order { field: noun.field(name)?, descending: *descending })
         })
         .collect()
+}
+
+/// Binds cursors to the order that is in force: a grant that comes or goes may change the default.
+fn bound_to_order(mut binding: Vec<u8>, order: &[Order]) -> Vec<u8> {
+    for by in order {
+        binding.extend([0, u8::from(by.descending)]);
+        binding.extend(by.field.to_be_bytes());
+    }
+    binding
 }
 
 fn merge(into: &mut Ask, from: &Ask) {

@@ -14,7 +14,6 @@ use self::input::{
 };
 use self::rows::{
     AidCoverageRow, AttendanceRateRow, Reader, ScoreStatisticsRow, StudentCountRow, Yuan, note,
-    threshold,
 };
 use super::query::{context, fail, graph};
 use super::scalar::Date;
@@ -27,16 +26,20 @@ macro_rules! answers {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, SimpleObject)]
         pub struct $name {
-            /// The groups by name or code; those of nobody are not listed.
+            /// The groups by name or code; those of nobody are not listed, nor, under a threshold,
+            /// those of which nothing may be said.
             groups: Vec<$row>,
             $(#[doc = $tdoc])*
             total: Option<$total>,
-            /// How many groups are withheld.
-            withheld: i64,
+            /// True for every answer given under a threshold: groups of fewer pupils than the
+            /// threshold, of none, or in which nearly all are alike are left out; nothing tells
+            /// whether there were any. False for whoever may read the rows one by one.
+            withheld: bool,
             /// The fewest students that a figure may stand for; null for whoever may read the rows
             /// one by one and so gets exact figures.
             threshold: Option<i64>,
-            /// What is withheld, in the language of the request; null when nothing is.
+            /// What may be left out, in the language of the request, the same for every answer
+            /// given under a threshold; null for whoever may read the rows.
             note: Option<String>,
         }
 
@@ -53,8 +56,8 @@ macro_rules! answers {
                 Ok(Self {
                     groups: figures.groups.iter().filter_map(|group| row(&reader, group)).collect(),
                     total: figures.total.as_ref().map(total),
-                    withheld: i64::try_from(figures.withheld()).unwrap_or(i64::MAX),
-                    threshold: threshold(&figures),
+                    withheld: figures.threshold().is_some(),
+                    threshold: figures.threshold(),
                     note: note(&figures, cx.caller.language),
                 })
             }
@@ -65,19 +68,19 @@ macro_rules! answers {
 answers! {
     /// Numbers of students (学生数).
     StudentCounts of StudentCountRow,
-    /// Students in all groups; null when a group is withheld.
+    /// Students in all groups; null under a threshold.
     total i64;
     /// Statistics of published scores (成绩统计).
     ScoreStatistics of ScoreStatisticsRow,
-    /// Scores in all groups; null when a group is withheld.
+    /// Scores in all groups; null under a threshold.
     total i64;
     /// Rates of attendance (出勤率).
     AttendanceRates of AttendanceRateRow,
-    /// Student days in all groups; null when a group is withheld.
+    /// Student days in all groups; null under a threshold.
     total i64;
     /// Coverage of aid (资助覆盖).
     AidCoverage of AidCoverageRow,
-    /// Money granted in all groups, in yuan; null when a group is withheld. Students are not added
+    /// Money granted in all groups, in yuan; null under a threshold. Students are not added
     /// up: one may be aided in several groups.
     total Yuan;
 }

@@ -1,21 +1,21 @@
-//! The rows of figures: a group's keys as objects, its figures, or why they are withheld.
+//! The rows of figures: a group's keys as objects, and its figures.
 
 use std::borrow::Cow;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry as Meta;
 use async_graphql::{
-    ContextSelectionSet, Enum, ID, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    ContextSelectionSet, ID, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
 use xueji_entity::enrollment::EnrollmentState;
 use xueji_entity::stage::Stage;
 use xueji_entity::student::LeftBehind;
-use xueji_entity::value::{Fen, Language, Thousandths, code};
+use xueji_entity::value::{Fen, Language, code};
 
 use super::input::from_word;
 use crate::access::filter::Key as RowKey;
 use crate::domain::Cx;
-use crate::domain::statistics::figures::{Care, Quantiles, Reason, ScoreFigures};
+use crate::domain::statistics::figures::{Quantiles, ScoreFigures};
 use crate::domain::statistics::{
     AidFigures, Attended, Figures, Group, Key, KeyValue, Names, leads_to,
 };
@@ -29,16 +29,6 @@ pub struct StatisticsPlace {
     id: ID,
     /// The name for people; null where it is not yours to read.
     name: Option<String>,
-}
-
-/// Why the figures of a group are withheld (不予公布的原因).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "Reason")]
-pub enum WithheldReason {
-    /// It stands for fewer students than the threshold (人数低于阈值).
-    UnderThreshold,
-    /// All of it are alike, or all but too few: it would tell of each (组内相同或几乎相同).
-    AllAlike,
 }
 
 /// Money in yuan with two places, as the scalar `Decimal`.
@@ -86,12 +76,8 @@ pub struct StudentCountRow {
     boarding: Option<Code>,
     /// Whether left behind, when grouped by it.
     left_behind: Option<LeftBehind>,
-    /// Distinct students; null when withheld.
-    count: Option<i64>,
-    /// True when the figures are withheld.
-    withheld: bool,
-    /// Why they are withheld.
-    reason: Option<WithheldReason>,
+    /// Distinct students.
+    count: i64,
 }
 
 /// Scores of one tenth of the full mark.
@@ -101,7 +87,8 @@ pub struct ScoreBand {
     from_percent: i32,
     /// To below so many per cent; the last band includes the full mark.
     to_percent: i32,
-    /// How many scores; null where it would tell of fewer students than the threshold.
+    /// How many scores; null in every band where any would tell of fewer students than the
+    /// threshold.
     count: Option<i64>,
 }
 
@@ -123,7 +110,7 @@ pub struct ScoreQuantiles {
 
 /// Published scores of one group. Points of courses with different full marks are mixed when they
 /// are not grouped apart: `fullMark` is null then.
-#[derive(Clone, Debug, Default, SimpleObject)]
+#[derive(Clone, Debug, SimpleObject)]
 pub struct ScoreStatisticsRow {
     /// The examination, when grouped by it.
     exam: Option<StatisticsPlace>,
@@ -134,9 +121,9 @@ pub struct ScoreStatisticsRow {
     /// The class at the time, when grouped by it.
     class_group: Option<StatisticsPlace>,
     /// Scores counted: published ones with a value.
-    count: Option<i64>,
+    count: i64,
     /// Distinct students behind them.
-    students: Option<i64>,
+    students: i64,
     /// The full mark, when all scores share one.
     full_mark: Option<Decimal>,
     /// The mean, exact and rounded half up to one place at the end.
@@ -144,19 +131,15 @@ pub struct ScoreStatisticsRow {
     /// The standard deviation of the whole group (population, ÷ n), rounded in the same way.
     standard_deviation: Option<Decimal>,
     /// Quantiles by nearest rank.
-    quantiles: Option<ScoreQuantiles>,
+    quantiles: ScoreQuantiles,
     /// Scores at or above the pass mark, in per cent with one place (及格率); null where too few
-    /// passed or too few did not.
+    /// passed, too few did not, or too few passed without excellence.
     pass_rate: Option<Decimal>,
     /// Scores at or above the excellence mark, in per cent with one place (优秀率); null where too
-    /// few reached it or too few did not.
+    /// few reached it, too few did not, or too few passed without it.
     excellence_rate: Option<Decimal>,
-    /// How many scores lie in each tenth of the full mark (分数段分布).
-    distribution: Option<Vec<ScoreBand>>,
-    /// True when the figures are withheld.
-    withheld: bool,
-    /// Why they are withheld.
-    reason: Option<WithheldReason>,
+    /// How many scores lie in each tenth of the full mark (分数段分布): all told, or none.
+    distribution: Vec<ScoreBand>,
 }
 
 /// Attendance of one group in one period.
@@ -175,20 +158,16 @@ pub struct AttendanceRateRow {
     /// The year level of the class at the time, when grouped by it.
     year_level: Option<StatisticsPlace>,
     /// Student days on record.
-    days: Option<i64>,
+    days: i64,
     /// Of these at school, late, leaving early, or away on its behalf; null unless your role may
-    /// count days by kind.
+    /// count days by kind, and where leave or truancy is that of too few.
     present: Option<i64>,
-    /// Of these on sick or personal leave together; null unless your role may count days by kind.
+    /// Of these on sick or personal leave together; null where `present` is.
     excused: Option<i64>,
-    /// Of these absent without leave; null unless your role may count days by kind.
+    /// Of these absent without leave; null where `present` is.
     truant: Option<i64>,
     /// (days − excused − truant) ÷ days, in per cent with one place (出勤率).
-    rate: Option<Decimal>,
-    /// True when the figures are withheld.
-    withheld: bool,
-    /// Why they are withheld.
-    reason: Option<WithheldReason>,
+    rate: Decimal,
 }
 
 /// Aid of one group. `students` and `needy` are those of the group's school or county, or of your
@@ -204,9 +183,9 @@ pub struct AidCoverageRow {
     /// The term, when grouped by it.
     term: Option<StatisticsPlace>,
     /// Distinct students aided.
-    aided: Option<i64>,
+    aided: i64,
     /// All students with a live enrolment.
-    students: Option<i64>,
+    students: i64,
     /// Of these, students marked as needing aid; null where your role may not count them or they,
     /// or the others, are too few.
     needy: Option<i64>,
@@ -216,11 +195,7 @@ pub struct AidCoverageRow {
     /// where aid goes to more than those marked.
     share_of_needy: Option<Decimal>,
     /// The sum granted, in yuan, exact.
-    amount: Option<Yuan>,
-    /// True when the figures are withheld.
-    withheld: bool,
-    /// Why they are withheld.
-    reason: Option<WithheldReason>,
+    amount: Yuan,
 }
 
 /// Reads the keys of groups as the schema shows them.
@@ -283,7 +258,6 @@ impl<'r> Reader<'r> {
     }
 
     pub(super) fn students(&self, group: &Group<i64>) -> StudentCountRow {
-        let (withheld, reason) = withheld(group);
         StudentCountRow {
             school: self.place(group, Key::School),
             county: self.place(group, Key::County),
@@ -295,52 +269,40 @@ impl<'r> Reader<'r> {
             status: self.word(group, Key::Status).and_then(from_word),
             boarding: self.code(group, Key::Boarding),
             left_behind: self.word(group, Key::LeftBehind).and_then(from_word),
-            count: group.figures.ok(),
-            withheld,
-            reason,
+            count: group.figures,
         }
     }
 
     pub(super) fn scores(&self, group: &Group<ScoreFigures>) -> ScoreStatisticsRow {
-        let (withheld, reason) = withheld(group);
-        let row = ScoreStatisticsRow {
+        let figures = &group.figures;
+        ScoreStatisticsRow {
             exam: self.place(group, Key::Exam),
             course: self.place(group, Key::Course),
             school: self.place(group, Key::School),
             class_group: self.place(group, Key::ClassGroup),
-            withheld,
-            reason,
-            ..ScoreStatisticsRow::default()
-        };
-        let Ok(figures) = &group.figures else { return row };
-        ScoreStatisticsRow {
-            count: Some(figures.count),
-            students: Some(figures.students),
+            count: figures.count,
+            students: figures.students,
             full_mark: figures.full_mark.map(Decimal),
             mean: figures.mean.map(Decimal),
             standard_deviation: figures.deviation.map(Decimal),
-            quantiles: Some(quantiles(&figures.quantiles)),
+            quantiles: quantiles(&figures.quantiles),
             pass_rate: figures.pass_rate.map(Decimal),
             excellence_rate: figures.excellence_rate.map(Decimal),
-            distribution: Some(
-                (0..)
-                    .zip(figures.bands)
-                    .map(|(tenth, count)| ScoreBand {
-                        from_percent: tenth * 10,
-                        to_percent: tenth * 10 + 10,
-                        count,
-                    })
-                    .collect(),
-            ),
-            ..row
+            distribution: (0..)
+                .zip(figures.bands)
+                .map(|(tenth, count)| ScoreBand {
+                    from_percent: tenth * 10,
+                    to_percent: tenth * 10 + 10,
+                    count,
+                })
+                .collect(),
         }
     }
 
     pub(super) fn attendance(&self, group: &Group<Attended>) -> Option<AttendanceRateRow> {
         let span = group.span.as_ref()?;
-        let (withheld, reason) = withheld(group);
-        let told = group.figures.as_ref().ok();
-        let by_kind = told.filter(|told| told.by_kind).map(|told| &told.figures);
+        let Attended { figures, by_kind } = &group.figures;
+        let by_kind = by_kind.then_some(figures);
         Some(AttendanceRateRow {
             period: span.label.clone(),
             since: Date(span.since),
@@ -348,33 +310,27 @@ impl<'r> Reader<'r> {
             school: self.place(group, Key::School),
             class_group: self.place(group, Key::ClassGroup),
             year_level: self.place(group, Key::YearLevel),
-            days: told.map(|told| told.figures.days),
+            days: figures.days,
             present: by_kind.map(|figures| figures.present),
             excused: by_kind.map(|figures| figures.excused),
             truant: by_kind.map(|figures| figures.truant),
-            rate: told.map(|told| Decimal(told.figures.rate)),
-            withheld,
-            reason,
+            rate: Decimal(figures.rate),
         })
     }
 
     pub(super) fn aid(&self, group: &Group<AidFigures>) -> AidCoverageRow {
-        let (withheld, reason) = withheld(group);
-        let told = group.figures.as_ref().ok();
-        let share = |of: fn(&AidFigures) -> Option<Thousandths>| told.and_then(of).map(Decimal);
+        let aid = &group.figures;
         AidCoverageRow {
             programme: self.place(group, Key::Programme),
             school: self.place(group, Key::School),
             county: self.place(group, Key::County),
             term: self.place(group, Key::Term),
-            aided: told.map(|aid| aid.aided),
-            students: told.map(|aid| aid.students),
-            needy: told.and_then(|aid| aid.needy),
-            share_of_students: share(AidFigures::of_students),
-            share_of_needy: share(AidFigures::of_needy),
-            amount: told.map(|aid| Yuan(aid.amount)),
-            withheld,
-            reason,
+            aided: aid.aided,
+            students: aid.students,
+            needy: aid.needy,
+            share_of_students: aid.of_students().map(Decimal),
+            share_of_needy: aid.of_needy().map(Decimal),
+            amount: Yuan(aid.amount),
         }
     }
 }
@@ -389,27 +345,13 @@ fn quantiles(of: &Quantiles) -> ScoreQuantiles {
     }
 }
 
-fn withheld<F>(group: &Group<F>) -> (bool, Option<WithheldReason>) {
-    let reason = group.figures.as_ref().err().copied();
-    (reason.is_some(), reason.map(WithheldReason::from))
-}
-
-/// The threshold that figures were held to; none for a reader of the rows.
-pub(super) fn threshold<F, T>(figures: &Figures<F, T>) -> Option<i64> {
-    match figures.care {
-        Care::Reader => None,
-        Care::Threshold(threshold) => Some(threshold),
-    }
-}
-
-/// What people are told about withheld groups.
+/// What people are told of an answer given under a threshold: the same whatever was left out.
 pub(super) fn note<F, T>(figures: &Figures<F, T>, language: Language) -> Option<String> {
-    let (withheld, threshold) = (figures.withheld(), threshold(figures)?);
-    let why = Why::new(
-        format!(
-            "{withheld} groups are withheld, and no total is given: they stand for fewer than {threshold} students, or all in them are alike"
-        ),
-        format!("有 {withheld} 组不予公布，且不提供合计：该组不足 {threshold} 人，或组内结果相同"),
-    );
-    (withheld > 0).then(|| sentence(language, &why).into_owned())
+    figures.threshold().map(|_| {
+        let why = Why::new(
+            "groups of fewer pupils than the threshold, of none, or in which nearly all are alike are left out; nothing tells whether there were any",
+            "人数低于阈值、无人或几乎全部相同的组均不列出；从结果无法得知是否有这样的组",
+        );
+        sentence(language, &why).into_owned()
+    })
 }
