@@ -26,6 +26,8 @@ struct Divisions {
     provinces: HashSet<String>,
     prefectures: HashSet<String>,
     counties: HashSet<String>,
+    /// By level: the characters that names end with, sorted.
+    lasts: [Vec<char>; 3],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl Divisions {
             provinces: HashSet::new(),
             prefectures: HashSet::new(),
             counties: HashSet::new(),
+            lasts: [const { Vec::new() }; 3],
         };
         let old = rows(include_str!("../../../data/division-codes-1980-2020.csv"))
             .filter_map(|[code, name, _, last, _]| Some((code, name, last.parse().ok()?)));
@@ -74,6 +77,13 @@ impl Divisions {
                     dated.insert(code, (last, name));
                 }
             }
+        }
+        for level in [Level::Province, Level::Prefecture, Level::County] {
+            let mut lasts: Vec<char> =
+                divisions.names(level).iter().filter_map(|name| name.chars().next_back()).collect();
+            lasts.sort_unstable();
+            lasts.dedup();
+            divisions.lasts[level as usize] = lasts;
         }
         divisions.latest = dated.into_iter().map(|(code, (_, name))| (code, name)).collect();
         divisions
@@ -132,8 +142,14 @@ impl Divisions {
         let start =
             address.get(from..).map_or(from, |rest| from + (rest.len() - rest.trim_start().len()));
         let rest = address.get(start..).unwrap_or_default();
-        let mut ends: Vec<usize> =
-            rest.char_indices().take(LONGEST_NAME).map(|(at, c)| at + c.len_utf8()).collect();
+        // Few characters end a name, and the others need no look-up.
+        let lasts = &self.lasts[level as usize];
+        let mut ends: Vec<usize> = rest
+            .char_indices()
+            .take(LONGEST_NAME)
+            .filter(|(_, c)| lasts.binary_search(c).is_ok())
+            .map(|(at, c)| at + c.len_utf8())
+            .collect();
         ends.reverse();
         ends.into_iter()
             .filter(move |end| {
