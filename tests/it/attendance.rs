@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xueji::access::action::Action;
@@ -20,6 +23,7 @@ use xueji::error::Error;
 use xueji::graphql::REGISTRY;
 use xueji::store::tx::{Event, NewRow};
 use xueji_entity::audit::AuditOutcome;
+use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{Language, LookupHash, StudentId};
 use xueji_entity::{account, attendance, audit, history, idempotency, outbox, staff};
 
@@ -572,4 +576,27 @@ async fn a_value_belongs_to_one_student_and_the_conflict_does_not_say_whose() {
     let missing = tx.get("student", key, &[]).await.unwrap_err();
     assert!(matches!(missing, Error::NotFound { .. }));
     drop(tx);
+}
+
+#[tokio::test]
+async fn a_deleted_mark_neither_stands_in_the_way_nor_betrays_itself() {
+    let (app, seed) = App::school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let input = roll(&app, class, "2026-11-18", "PRESENT", None);
+    let first = record(&teacher, input.clone()).await;
+    let pupils = first.at("/attendanceRecord/recorded").clone();
+    let kept = attendance::Entity::find()
+        .filter(attendance::Column::Day.eq(day("2026-11-18")))
+        .all(app.db())
+        .await
+        .unwrap();
+    for row in kept {
+        let mut row: attendance::ActiveModel = row.into();
+        row.lifecycle = Set(Lifecycle::Deleted);
+        row.update(app.db()).await.unwrap();
+    }
+    let again = record(&teacher, input).await;
+    assert_eq!(again.at("/attendanceRecord/recorded"), &pupils, "{}", again.text);
+    assert_eq!(again.at("/attendanceRecord/changed"), 0);
 }

@@ -309,3 +309,38 @@ async fn an_account_without_grants_sees_calendars_and_no_person() {
         stranger.ask("{ schoolYears { nodes { name } } viewer { grants { role } } }").await;
     assert_eq!(answer.texts("/schoolYears/nodes", "name"), ["2026-2027"]);
 }
+
+#[tokio::test]
+async fn an_administrator_of_accounts_learns_no_name_of_a_pupil_or_guardian() {
+    let (app, seed) = App::school().await;
+    let administrator = app.administrator();
+    // Both accounts exist once they have asked.
+    app.student(seed.first().students[0]).ask("{ viewer { id } }").await;
+    app.guardian(seed.first().students[0]).ask("{ viewer { id } }").await;
+    let answer = administrator
+        .ask("{ accounts(first: 50) { totalCount nodes { login displayName } } }")
+        .await;
+    let nodes = answer.at("/accounts/nodes").as_array().unwrap();
+    assert!(nodes.len() >= 2, "{}", answer.text);
+    assert!(nodes.iter().all(|node| node["login"].is_string() && node["displayName"].is_null()));
+    let asked = "{ accounts(filter: { displayName: { startsWith: \"A\" } }) { totalCount } }";
+    assert_eq!(administrator.ask(asked).await.code(), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn a_hidden_enrolment_is_not_told_by_lists_of_a_school_or_a_year_level() {
+    let (app, seed) = App::school().await;
+    let teacher = app.subject_teacher(seed.first().id, seed.courses[0]);
+    let hidden = teacher.ask("{ students(first: 1) { nodes { enrollment { state } } } }").await;
+    assert!(hidden.at("/students/nodes/0/enrollment").is_null(), "{}", hidden.text);
+    for way in ["organisations", "yearLevels"] {
+        let listed =
+            teacher.ask(&format!("{{ {way} {{ nodes {{ students {{ totalCount }} }} }} }}")).await;
+        assert_eq!(listed.code(), "VALIDATION_FAILED", "{}", listed.text);
+        let filter = "{ students: { some: {} } }";
+        let asked = teacher.ask(&format!("{{ {way}(filter: {filter}) {{ totalCount }} }}")).await;
+        assert_ne!(asked.code(), "", "{}", asked.text);
+    }
+    let asked = "{ students(filter: { enrollment: { state: { eq: ENROLLED } } }) { totalCount } }";
+    assert_eq!(teacher.ask(asked).await.code(), "FORBIDDEN");
+}
