@@ -192,6 +192,16 @@ impl Builder<'_> {
         at
     }
 
+    /// Keeps the part of a list that is wanted, and one row more to tell whether others follow.
+    fn cut(&mut self, list: &List<'_>, window: &Window, alias: &'static str) {
+        if let Some(position) = &window.beyond {
+            let noun = list.scope.noun();
+            let beyond = self.writer.beyond(position, list.order, noun, alias, window.from_end);
+            self.query.and_where(beyond);
+        }
+        self.query.limit(window.limit.saturating_add(1));
+    }
+
     /// Selects the columns of one noun and joins its single relations.
     fn noun(
         &mut self,
@@ -298,16 +308,7 @@ impl Store {
         let slots = builder.noun(list.ask, list.scope, alias, list.order, 0)?;
         let reversed = list.window.is_some_and(|window| window.from_end);
         if let Some(window) = list.window {
-            if let Some(position) = &window.beyond {
-                builder.query.and_where(builder.writer.beyond(
-                    position,
-                    list.order,
-                    list.scope.noun(),
-                    alias,
-                    reversed,
-                ));
-            }
-            builder.query.limit(window.limit.saturating_add(1));
+            builder.cut(list, window, alias);
         }
         for (column, direction) in
             builder.writer.order(list.order, list.scope.noun(), alias, reversed)
@@ -439,16 +440,7 @@ impl Store {
             if let Some(window) = list.window
                 && keys.len() == 1
             {
-                if let Some(position) = &window.beyond {
-                    builder.query.and_where(builder.writer.beyond(
-                        position,
-                        list.order,
-                        list.scope.noun(),
-                        alias,
-                        reversed,
-                    ));
-                }
-                builder.query.limit(window.limit.saturating_add(1));
+                builder.cut(list, window, alias);
             }
             for (column, direction) in order {
                 builder.query.order_by_expr(column, direction);
