@@ -2,35 +2,50 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_graphql::{Name, Request, Response, Value};
 use indexmap::IndexMap;
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
 
 use crate::access::caller::{Caller, Session};
+use crate::access::disclosure::Record;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::policy::Policy;
 use crate::auth::jwt::Claims;
 use crate::auth::sessions::Sessions;
+use crate::auth::watch::Watch;
 use crate::clock::Clock;
-use crate::domain::Cx;
-use crate::error::Error;
+use crate::config::settings::{Exceptional, Nights};
+use crate::domain::exceptional::unknown_purpose;
+use crate::domain::live::Hub;
+use crate::domain::policy::Keeper;
+use crate::domain::statistics::snapshot;
+use crate::domain::{Budget, Cx};
+use crate::error::{Error, Result, Why};
+use crate::graphql::error::without_caller;
 use crate::graphql::{Limits, REGISTRY, XuejiSchema, build_schema};
 use crate::http::accept;
-use crate::http::backend::{AuthFailure, Backend, Readiness, RequestMeta};
+use crate::http::backend::{AuthFailure, Backend, Operation, Readiness, RequestMeta, Steps};
+use crate::live;
 use crate::store::Store;
+use crate::store::snapshot::Listed;
 
 /// The parts of a running registry.
 pub struct App {
-    schema: XuejiSchema,
+    pub(crate) schema: XuejiSchema,
     store: Store,
-    policy: ArcSwap<Policy>,
-    sessions: Sessions,
+    keeper: Arc<Keeper>,
+    pub(crate) sessions: Sessions,
     opaque: Arc<Opaque>,
-    clock: Clock,
+    pub(crate) clock: Clock,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) events_kept: Duration,
+    exceptional: Exceptional,
+    nights: Nights,
 }
 
 impl std::fmt::Debug for App {
@@ -50,12 +65,69 @@ impl App {
     ) -> Self {
         Self {
             schema: build_schema(limits),
+            keeper: Arc::new(Keeper::fixed(policy, &store, clock)),
             store,
-            policy: ArcSwap::new(policy),
             sessions: Sessions::default(),
             opaque: Arc::new(Opaque::new(public_id_key, &REGISTRY)),
             clock,
+            hub: Arc::default(),
+            watch: Arc::default(),
+            events_kept: Duration::from_secs(24 * 60 * 60),
+            exceptional: Exceptional::default(),
+            nights: Nights::default(),
         }
+    }
+
+    /// The same under a policy that is published, watched and followed.
+    #[must_use]
+    pub fn under(mut self, keeper: Keeper) -> Self {
+        self.keeper = Arc::new(keeper);
+        self
+    }
+
+    /// The policy in force and what becomes of it.
+    pub fn keeper(&self) -> &Arc<Keeper> {
+        &self.keeper
+    }
+
+    /// The same with other limits of exceptional acts.
+    #[must_use]
+    pub fn with_exceptional(self, exceptional: Exceptional) -> Self {
+        Self { exceptional, ..self }
+    }
+
+    /// With other nightly snapshots.
+    #[must_use]
+    pub fn with_nights(mut self, nights: Nights) -> Self {
+        self.nights = nights;
+        self
+    }
+
+    /// Takes a snapshot now, under the policy in force; without a name it is that of the night.
+    pub async fn take_snapshot(&self, name: Option<String>) -> Result<Listed> {
+        snapshot::take(&self.store, &self.policy().disclosure, self.clock, name).await
+    }
+
+    /// Takes the snapshot of the night when it is time.
+    pub async fn nightly_snapshot(&self) -> Result<()> {
+        snapshot::nightly(&self.store, &self.policy().disclosure, self.clock, self.nights).await
+    }
+
+    /// Keeps events in the outbox for so long.
+    #[must_use]
+    pub fn keeping_events(mut self, kept: Duration) -> Self {
+        self.events_kept = kept;
+        self
+    }
+
+    /// How many subscriptions are open in this process.
+    pub fn streams(&self) -> usize {
+        self.hub.streams()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.keeper.current()
     }
 
     /// The ciphers of ids and cursors.
@@ -68,12 +140,23 @@ impl App {
         &self.store
     }
 
-    fn request_cx(&self, session: Arc<Session>, meta: &RequestMeta) -> (Cx, Arc<AtomicU32>) {
+    /// The time.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn request_cx(
+        &self,
+        session: Arc<Session>,
+        meta: &RequestMeta,
+    ) -> Result<(Cx, Arc<AtomicU32>)> {
+        let session = purposed(session, meta.purpose.as_deref())?;
         let meter = Arc::new(AtomicU32::new(0));
         let caller = Caller {
             session,
             language: language(meta.language),
             request_id: Arc::clone(&meta.request_id),
+            purpose: meta.purpose.clone(),
             backend: self.store.backend(),
             meter: Arc::clone(&meter),
         };
@@ -82,10 +165,64 @@ impl App {
             store: self.store.clone(),
             opaque: Arc::clone(&self.opaque),
             ledger: Arc::new(Ledger::default()),
-            budget: Arc::default(),
+            budget: Arc::new(Budget::new(self.exceptional)),
             clock: self.clock,
         };
-        (cx, meter)
+        Ok((cx, meter))
+    }
+
+    /// What an account holds now.
+    pub(crate) async fn session(&self, account: AccountId) -> Result<Arc<Session>> {
+        self.sessions.of(account, &self.store, &self.policy(), self.clock).await
+    }
+
+    /// Completes an answer: puts on record what it discloses, and says what was redacted. Every answer
+    /// leaves through here, those to the events of a stream too; one whose record cannot be written
+    /// does not leave.
+    pub(crate) async fn complete(
+        &self,
+        cx: &Cx,
+        meter: &AtomicU32,
+        mut response: Response,
+    ) -> Response {
+        metrics::counter!("xueji_statements_total")
+            .increment(u64::from(meter.load(Ordering::Relaxed)));
+        let caller = &cx.caller;
+        if let Err(error) = self.put_on_record(caller, &cx.ledger, &response).await {
+            let told = without_caller(error, caller.language, &caller.request_id);
+            return Response::from_errors(vec![told]);
+        }
+        let redactions = redactions(&cx.ledger);
+        if !redactions.is_empty() {
+            response.extensions.insert("redactions".to_owned(), Value::List(redactions));
+        }
+        response
+    }
+}
+
+impl App {
+    /// Puts what an answer discloses on record; an answer whose record cannot be written is not sent.
+    /// Whatever sends values to a caller goes through this first.
+    async fn put_on_record(
+        &self,
+        caller: &Caller,
+        ledger: &Ledger,
+        response: &Response,
+    ) -> Result<(), Error> {
+        let disclosed = ledger.take_disclosed();
+        // An answer without data tells nothing.
+        if response.data == Value::Null {
+            return Ok(());
+        }
+        let Some(record) = Record::of(caller, &disclosed) else { return Ok(()) };
+        self.store.disclosures().record(&record).await.map_err(|error| {
+            tracing::error!(
+                request_id = caller.request_id.as_ref(),
+                error = format!("{error:#}"),
+                "a disclosure cannot be put on record; the answer is not sent"
+            );
+            Error::Unavailable
+        })
     }
 }
 
@@ -102,20 +239,16 @@ impl Backend for App {
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
         let account = claims.sub.parse::<Uuid>().map_err(|_detail| AuthFailure::UnknownAccount)?;
-        let policy = self.policy.load_full();
-        self.sessions
-            .of(AccountId::from_uuid(account), &self.store, &policy, self.clock.today())
-            .await
-            .map_err(|error| {
-                if matches!(error, Error::Unauthenticated) {
-                    AuthFailure::UnknownAccount
-                } else if matches!(error, Error::Unavailable) {
-                    AuthFailure::Unavailable
-                } else {
-                    tracing::error!(error = format!("{error:#}"), "reading an account failed");
-                    AuthFailure::Internal
-                }
-            })
+        self.session(AccountId::from_uuid(account)).await.map_err(|error| {
+            if matches!(error, Error::Unauthenticated) {
+                AuthFailure::UnknownAccount
+            } else if matches!(error, Error::Unavailable) {
+                AuthFailure::Unavailable
+            } else {
+                tracing::error!(error = format!("{error:#}"), "reading an account failed");
+                AuthFailure::Internal
+            }
+        })
     }
 
     fn account(&self, caller: &Arc<Session>) -> String {
@@ -131,21 +264,67 @@ impl Backend for App {
         let Some(session) = caller else {
             return self.schema.execute(request.data(language(meta.language))).await;
         };
-        let (cx, meter) = self.request_cx(session, &meta);
-        let ledger = Arc::clone(&cx.ledger);
-        let mut response = self.schema.execute(request.data(cx)).await;
-        metrics::counter!("xueji_statements_total")
-            .increment(u64::from(meter.load(Ordering::Relaxed)));
-        let redactions = redactions(&ledger);
-        if !redactions.is_empty() {
-            response.extensions.insert("redactions".to_owned(), Value::List(redactions));
-        }
-        response
+        let (cx, meter) = match self.request_cx(session, &meta) {
+            Ok(begun) => begun,
+            Err(error) => {
+                let refused = without_caller(error, language(meta.language), &meta.request_id);
+                return Response::from_errors(vec![refused]);
+            }
+        };
+        let request = request.data(cx.clone()).data(Arc::clone(&self.keeper));
+        let response = self.schema.execute(request).await;
+        self.complete(&cx, &meter, response).await
+    }
+
+    async fn subscribe(
+        self: Arc<Self>,
+        caller: Arc<Session>,
+        operation: Operation,
+        meta: RequestMeta,
+    ) -> Result<Steps, Response> {
+        live::open(self, caller, operation, meta).await
+    }
+
+    fn knows_purpose(&self, code: &str) -> bool {
+        self.keeper.current().purposes.id(code).is_some()
     }
 
     async fn ready(&self) -> Readiness {
-        Readiness { parts: vec![("database", self.store.ping().await.is_ok()), ("policy", true)] }
+        let health = self.keeper.health();
+        // A server whose own files are refused answers rightly under the earlier policy; one that cannot
+        // use the published version answers otherwise than the others.
+        let notes = match (health.behind, health.refused) {
+            (Some(number), _) => {
+                vec![("policy", format!("published version {number} cannot be used"))]
+            }
+            (None, Some(problem)) => vec![("policy", format!("refused: {}", problem.place()))],
+            (None, None) => Vec::new(),
+        };
+        Readiness {
+            parts: vec![
+                ("database", self.store.ping().await.is_ok()),
+                ("policy", health.behind.is_none()),
+            ],
+            notes,
+        }
     }
+}
+
+/// What the account holds, for the purpose that the request states.
+fn purposed(session: Arc<Session>, purpose: Option<&str>) -> Result<Arc<Session>> {
+    if session.overfull {
+        return Err(Error::Refused {
+            rule: "GRANTS_TOO_MANY",
+            why: Why::new(
+                "the account holds more kinds of roles than can be told apart; ask the administrator to end some",
+                "该账户持有的角色种类过多；请联系系统管理员终止部分授权",
+            ),
+        });
+    }
+    let Some(code) = purpose else { return Ok(session) };
+    let id = session.policy.purposes.id(code).ok_or_else(unknown_purpose)?;
+    // A purpose that no line asks for reads like none.
+    Ok(if session.policy.asks_for(id) { session.purposed(id) } else { session })
 }
 
 /// `extensions.redactions`: one entry for each distinct combination.

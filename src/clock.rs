@@ -2,32 +2,60 @@
 //!
 //! Instants are UTC with microseconds; a day is one of the deployment's time zone.
 
-use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
 use chrono_tz::Tz;
 
-/// A clock of one deployment. Tests fix it.
+/// A clock of one deployment. Tests fix it, or move it by hand.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     zone: Tz,
-    fixed: Option<DateTime<Utc>>,
+    source: Source,
+}
+
+/// Where a clock takes the instant from.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    System,
+    Fixed(DateTime<Utc>),
+    /// Microseconds since 1970.
+    Moved(&'static AtomicI64),
 }
 
 impl Clock {
     /// The system's clock, read in this time zone.
     pub const fn system(zone: Tz) -> Self {
-        Self { zone, fixed: None }
+        Self { zone, source: Source::System }
     }
 
     /// A clock that stands still, for tests and for data that must not change from day to day.
     pub const fn fixed(zone: Tz, at: DateTime<Utc>) -> Self {
-        Self { zone, fixed: Some(at) }
+        Self { zone, source: Source::Fixed(at) }
+    }
+
+    /// A clock whose hand somebody else moves, in microseconds since 1970: for tests of what ends
+    /// by itself.
+    pub const fn moved(zone: Tz, hand: &'static AtomicI64) -> Self {
+        Self { zone, source: Source::Moved(hand) }
     }
 
     /// The instant, cut to microseconds, which is what both databases keep.
     pub fn now(&self) -> DateTime<Utc> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the time")]
-        let now = self.fixed.unwrap_or_else(Utc::now);
+        let now = match self.source {
+            Source::System => Utc::now(),
+            Source::Fixed(at) => at,
+            Source::Moved(hand) => {
+                DateTime::from_timestamp_micros(hand.load(Ordering::Relaxed)).unwrap_or_default()
+            }
+        };
         now.trunc_subsecs(6)
+    }
+
+    /// The hour of the day in the deployment's time zone, from 0 to 23.
+    pub fn hour(&self) -> u32 {
+        self.now().with_timezone(&self.zone).hour()
     }
 
     /// The day in the deployment's time zone.

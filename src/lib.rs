@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod leak;
 
 pub mod access;
 pub mod store;
@@ -20,3 +21,5 @@ pub mod load;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod live;
+pub mod upkeep;

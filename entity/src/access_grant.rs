@@ -5,7 +5,8 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 
 use crate::value::{
-    AccessGrantId, AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId,
+    AccessGrantId, AccountId, ClassGroupId, CourseId, Narrative, OrganisationId, StudentId,
+    YearLevelId,
 };
 
 /// A role that an account holds with a reach, for a time (授权).
@@ -37,6 +38,14 @@ pub struct Model {
     pub until: Option<NaiveDate>,
     /// The instant of revocation; null unless revoked.
     pub ended_at: Option<DateTimeUtc>,
+    /// The instant at which it ends within its days; null where days are enough.
+    pub expires_at: Option<DateTimeUtc>,
+    /// The account that gave it; null where it came with the duty.
+    pub granted_by_id: Option<AccountId>,
+    /// The grant that it was given from, to a substitute, and with which it ends.
+    pub delegated_from_id: Option<AccessGrantId>,
+    /// Why it was given.
+    pub reason: Option<Narrative>,
 }
 
 /// No relations: the store joins by column, within a scope.

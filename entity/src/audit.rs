@@ -46,6 +46,8 @@ pub struct Model {
     pub request_id: String,
     /// More, without personal values.
     pub detail: Option<String>,
+    /// Code of the purpose that the request stated.
+    pub purpose: Option<String>,
 }
 
 /// No relations: the store joins by column, within a scope.

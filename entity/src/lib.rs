@@ -6,7 +6,9 @@
 //! [`enrollment`]; the types of the columns are in [`value`].
 
 pub mod access_grant;
+pub mod access_review;
 pub mod account;
+pub mod act_try;
 pub mod aid_grant;
 pub mod aid_programme;
 pub mod archive;
@@ -17,6 +19,11 @@ pub mod class_group;
 pub mod class_membership;
 pub mod course;
 pub mod deployment;
+pub mod disclosure;
+pub mod disclosure_entry;
+pub mod disclosure_line;
+pub mod disclosure_progress;
+pub mod disclosure_set;
 pub mod duty;
 pub mod enrollment;
 pub mod exam;
@@ -30,14 +37,25 @@ pub mod lifecycle;
 pub mod lookup_key;
 pub mod organisation;
 pub mod outbox;
+pub mod policy_version;
 pub mod reward;
 pub mod sanction;
 pub mod school_authority;
 pub mod school_year;
 pub mod score;
+pub mod snapshot;
+pub mod snapshot_aid;
+pub mod snapshot_attendance;
+pub mod snapshot_cell;
+pub mod snapshot_class;
+pub mod snapshot_paper;
+pub mod snapshot_school;
+pub mod snapshot_score;
+pub mod snapshot_student;
 pub mod staff;
 pub mod stage;
 pub mod student;
+pub mod student_key;
 pub mod student_number;
 pub mod term;
 pub mod value;
@@ -64,6 +82,7 @@ mod tests {
 
     #[test]
     fn enums_have_one_word_for_schema_and_database() {
+        same_words::<crate::access_review::ReviewState>();
         same_words::<crate::account::AccountKind>();
         same_words::<crate::aid_grant::AidState>();
         same_words::<crate::aid_programme::AidKind>();
@@ -80,6 +99,7 @@ mod tests {
         same_words::<crate::lifecycle::Lifecycle>();
         same_words::<crate::organisation::OrganisationLevel>();
         same_words::<crate::sanction::SanctionState>();
+        same_words::<crate::snapshot::SnapshotKind>();
         same_words::<crate::stage::Stage>();
         same_words::<crate::student::LeftBehind>();
         same_words::<crate::student::Transport>();

@@ -26,6 +26,8 @@ pub struct Model {
     pub payload: String,
     /// When it was delivered; null while it waits.
     pub delivered_at: Option<DateTimeUtc>,
+    /// The place in the order of commit, drawn by the database; null for events older than it.
+    pub seq: Option<i64>,
 }
 
 /// No relations: the store joins by column, within a scope.

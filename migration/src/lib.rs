@@ -9,6 +9,7 @@
     reason = "MigrationTrait leaves out the lifetime of its manager, and an implementation that writes it does not match"
 )]
 
+mod log;
 mod m20260901_000001_organisation;
 mod m20260901_000002_teaching;
 mod m20260901_000003_staff;
@@ -21,11 +22,18 @@ mod m20260901_000009_score;
 mod m20260901_000010_conduct;
 mod m20260901_000011_aid;
 mod m20260901_000012_machinery;
+mod m20260901_000013_disclosure;
+mod m20260901_000014_snapshot;
+mod m20260901_000015_exceptional;
+mod m20260901_000016_policy_version;
+mod m20260901_000017_outbox_order;
+mod m20260901_000018_answers;
 mod shape;
 mod version;
 
 use sea_orm_migration::prelude::*;
 
+pub use log::disclosure_log;
 pub use sea_orm_migration::MigratorTrait;
 pub use version::{Versions, versions};
 
@@ -48,6 +56,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000010_conduct::Migration),
             Box::new(m20260901_000011_aid::Migration),
             Box::new(m20260901_000012_machinery::Migration),
+            Box::new(m20260901_000013_disclosure::Migration),
+            Box::new(m20260901_000014_snapshot::Migration),
+            Box::new(m20260901_000015_exceptional::Migration),
+            Box::new(m20260901_000016_policy_version::Migration),
+            Box::new(m20260901_000017_outbox_order::Migration),
+            Box::new(m20260901_000018_answers::Migration),
         ]
     }
 }

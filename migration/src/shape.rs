@@ -86,6 +86,11 @@ impl Shape {
         self.column(ColumnDef::new(name).big_integer().null())
     }
 
+    /// The key: a whole number that the database counts up, in the order in which rows are written.
+    pub(crate) fn serial(self, name: &'static str) -> Self {
+        self.column(ColumnDef::new(name).big_integer().not_null().auto_increment().primary_key())
+    }
+
     /// True or false.
     pub(crate) fn boolean(self, name: &'static str) -> Self {
         self.column(ColumnDef::new(name).boolean().not_null())

@@ -1,10 +1,33 @@
-//! The acts that change the registry, one for each mutation.
+//! The acts that the policy gives by name: those that change the registry, one for each mutation, and
+//! the few questions that are a right of their own.
 
 /// An act (操作), named alike in policy, audit, domain and schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `attendance.record`: records a class's attendance of a day.
     AttendanceRecord,
+    /// `exam.publish`: publishes the scores of an examination.
+    ExamPublish,
+    /// `guardian.contact_update`: changes how a family member is reached.
+    GuardianContactUpdate,
+    /// `student.contact_update`: changes how a pupil is reached.
+    StudentContactUpdate,
+    /// `policy.reload`: applies the policy files of a server.
+    PolicyReload,
+    /// `access.explain`: explains what another account sees of a student, and changes nothing.
+    AccessExplain,
+    /// `student.reveal`: shows one masked column of one row in full.
+    StudentReveal,
+    /// `record.open`: opens a record beyond the normal reach.
+    RecordOpen,
+    /// `access_review.decide`: decides over a record that was opened.
+    AccessReviewDecide,
+    /// `grant.delegate`: gives a duty to a substitute for a time.
+    GrantDelegate,
+    /// `grant.revoke`: ends what was given.
+    GrantRevoke,
+    /// `identity_number.check`: asks whether a number is registered.
+    IdentityNumberCheck,
 }
 
 impl Action {
@@ -12,9 +35,51 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AttendanceRecord => "attendance.record",
+            Self::ExamPublish => "exam.publish",
+            Self::GuardianContactUpdate => "guardian.contact_update",
+            Self::StudentContactUpdate => "student.contact_update",
+            Self::PolicyReload => "policy.reload",
+            Self::AccessExplain => "access.explain",
+            Self::StudentReveal => "student.reveal",
+            Self::RecordOpen => "record.open",
+            Self::AccessReviewDecide => "access_review.decide",
+            Self::GrantDelegate => "grant.delegate",
+            Self::GrantRevoke => "grant.revoke",
+            Self::IdentityNumberCheck => "identity_number.check",
+        }
+    }
+
+    /// Whether every refusal of the act is on record, one by a rule or a limit included.
+    pub const fn exceptional(self) -> bool {
+        match self {
+            Self::AttendanceRecord
+            | Self::ExamPublish
+            | Self::GuardianContactUpdate
+            | Self::StudentContactUpdate
+            | Self::PolicyReload
+            | Self::AccessExplain => false,
+            Self::StudentReveal
+            | Self::RecordOpen
+            | Self::AccessReviewDecide
+            | Self::GrantDelegate
+            | Self::GrantRevoke
+            | Self::IdentityNumberCheck => true,
         }
     }
 }
 
 /// Every act by its policy name. A policy that does not speak about one of them is refused.
-pub const ACTIONS: &[&str] = &[Action::AttendanceRecord.name()];
+pub const ACTIONS: &[&str] = &[
+    Action::AttendanceRecord.name(),
+    Action::ExamPublish.name(),
+    Action::GuardianContactUpdate.name(),
+    Action::StudentContactUpdate.name(),
+    Action::PolicyReload.name(),
+    Action::AccessExplain.name(),
+    Action::StudentReveal.name(),
+    Action::RecordOpen.name(),
+    Action::AccessReviewDecide.name(),
+    Action::GrantDelegate.name(),
+    Action::GrantRevoke.name(),
+    Action::IdentityNumberCheck.name(),
+];

@@ -7,21 +7,27 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::DbBackend;
 use uuid::Uuid;
 use xueji_entity::value::{AccountId, Language};
 
-use super::policy::Policy;
-use super::table::{Pair, Plan, Reach, RoleId};
+use super::policy::{Policy, PurposeId};
+use super::table::{Pair, Plan, Reach, RoleId, Table};
 use super::view::Noun;
+#[cfg(feature = "leaks")]
+use crate::leak::{self, Leak};
+
+/// What one of the leaks keeps for all callers together.
+#[cfg(feature = "leaks")]
+static SHARED: std::sync::OnceLock<Mutex<HashMap<u64, Arc<Plan>>>> = std::sync::OnceLock::new();
 
 /// Where a grant holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// No place: what every signed-in caller, or an administrator, holds.
     Anywhere,
-    /// One student: the caller (own) or a ward.
+    /// One student: the caller (own), a ward, or one whose record was opened.
     Student(Uuid),
     /// One course in one class.
     Teaching {
@@ -53,6 +59,10 @@ pub struct Grant {
     pub since: NaiveDate,
     /// Last day; none while open.
     pub until: Option<NaiveDate>,
+    /// The instant at which it ends within its days, if it has one.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Given by somebody who holds the same, for a time (代理).
+    pub delegated: bool,
 }
 
 impl Grant {
@@ -62,10 +72,13 @@ impl Grant {
     }
 }
 
+/// Pairs of role and reach that one account may hold, *anyone* included: one bit each.
+pub const MOST_PAIRS: usize = 63;
+
 /// The places at which one pair of role and reach is held.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// Students (own, ward).
+    /// Students (own, ward, opened).
     pub students: Vec<Uuid>,
     /// Class groups.
     pub class_groups: Vec<Uuid>,
@@ -77,6 +90,19 @@ pub struct Places {
     pub organisations: Vec<Uuid>,
 }
 
+impl Places {
+    fn add(&mut self, place: Place) {
+        match place {
+            Place::Anywhere => {}
+            Place::Student(id) => self.students.push(id),
+            Place::Teaching { class_group, course } => self.teaching.push((class_group, course)),
+            Place::ClassGroup(id) => self.class_groups.push(id),
+            Place::YearLevel(id) => self.year_levels.push(id),
+            Place::Organisation(id) => self.organisations.push(id),
+        }
+    }
+}
+
 /// One pair of role and reach with the places it is held at.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -84,6 +110,15 @@ pub struct Held {
     pub pair: Pair,
     /// Where.
     pub places: Places,
+}
+
+impl Held {
+    /// What one grant alone gives.
+    pub fn of(grant: &Grant) -> Self {
+        let mut places = Places::default();
+        places.add(grant.place);
+        Self { pair: Pair { role: grant.role, reach: grant.reach }, places }
+    }
 }
 
 /// What an account holds on one day under one policy.
@@ -99,7 +134,14 @@ pub struct Session {
     pub held: Vec<Held>,
     /// The policy they are read under.
     pub policy: Arc<Policy>,
+    /// The first instant at which a grant ends that has one.
+    pub ends: Option<DateTime<Utc>>,
+    /// More pairs are held than a session can tell apart: nothing is answered then.
+    pub overfull: bool,
+    purpose: Option<PurposeId>,
     plans: Mutex<HashMap<u64, Arc<Plan>>>,
+    /// The same grants for the purposes that were stated lately.
+    purposed: Mutex<HashMap<PurposeId, Arc<Session>>>,
 }
 
 impl Session {
@@ -118,45 +160,89 @@ impl Session {
                 held.push(Held { pair, places: Places::default() });
                 held.len() - 1
             });
-            let places = &mut held[at].places;
-            match grant.place {
-                Place::Anywhere => {}
-                Place::Student(id) => places.students.push(id),
-                Place::Teaching { class_group, course } => {
-                    places.teaching.push((class_group, course));
-                }
-                Place::ClassGroup(id) => places.class_groups.push(id),
-                Place::YearLevel(id) => places.year_levels.push(id),
-                Place::Organisation(id) => places.organisations.push(id),
-            }
+            held[at].places.add(grant.place);
         }
-        held.truncate(63);
-        Self { account, today, grants, held, policy, plans: Mutex::new(HashMap::new()) }
+        let overfull = held.len() > MOST_PAIRS;
+        held.truncate(MOST_PAIRS);
+        let ends = grants.iter().filter_map(|grant| grant.expires_at).min();
+        Self {
+            account,
+            today,
+            grants,
+            held,
+            policy,
+            ends,
+            overfull,
+            purpose: None,
+            plans: Mutex::default(),
+            purposed: Mutex::default(),
+        }
+    }
+
+    /// Whether every grant still holds at this instant, of a day that was checked already.
+    pub fn holds_at(&self, now: DateTime<Utc>) -> bool {
+        self.ends.is_none_or(|end| now < end)
+    }
+
+    /// The same grants read under what the policy grants for a purpose.
+    pub fn purposed(self: &Arc<Self>, purpose: PurposeId) -> Arc<Self> {
+        if self.purpose == Some(purpose) {
+            return Arc::clone(self);
+        }
+        let mut purposed = self.purposed.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(purposed.entry(purpose).or_insert_with(|| {
+            Arc::new(Self {
+                account: self.account,
+                today: self.today,
+                grants: self.grants.clone(),
+                held: self.held.clone(),
+                policy: Arc::clone(&self.policy),
+                ends: self.ends,
+                overfull: self.overfull,
+                purpose: Some(purpose),
+                plans: Mutex::default(),
+                purposed: Mutex::default(),
+            })
+        }))
+    }
+
+    /// What the policy grants, for the purpose that was stated.
+    pub fn table(&self) -> &Table {
+        self.policy.table_for(self.purpose)
     }
 
     /// The sights of a row that the held pairs in this bit set cover.
     pub fn plan(&self, covers: u64) -> Arc<Plan> {
+        #[cfg(feature = "leaks")]
+        if leak::on(Leak::SightsShared) {
+            let shared = SHARED.get_or_init(Mutex::default);
+            let mut plans = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let plan = plans.entry(covers).or_insert_with(|| self.planned(covers));
+            return Arc::clone(plan);
+        }
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(plans.entry(covers).or_insert_with(|| {
-            let pairs: Vec<_> = self
-                .held
-                .iter()
-                .enumerate()
-                .filter(|(bit, _)| covers & (1 << bit) != 0)
-                .map(|(_, held)| held.pair)
-                .collect();
-            Arc::new(self.policy.table.plan(&pairs))
-        }))
+        Arc::clone(plans.entry(covers).or_insert_with(|| self.planned(covers)))
+    }
+
+    fn planned(&self, covers: u64) -> Arc<Plan> {
+        let pairs: Vec<_> = self
+            .held
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| covers & (1 << bit) != 0)
+            .map(|(_, held)| held.pair)
+            .collect();
+        Arc::new(self.table().plan(&pairs))
     }
 
     /// The held pairs, as bits, whose role may see rows of this noun.
     pub fn seeing(&self, noun: &Noun) -> u64 {
-        self.bits(|pair| self.policy.table.rows(pair, noun.noun_id()))
+        self.bits(|pair| self.table().rows(pair, noun.noun_id()))
     }
 
     /// The held pairs, as bits, whose role may count rows of this noun.
     pub fn counting(&self, noun: &Noun) -> u64 {
-        self.bits(|pair| self.policy.table.aggregates(pair, noun.noun_id()))
+        self.bits(|pair| self.table().aggregates(pair, noun.noun_id()))
     }
 
     fn bits(&self, test: impl Fn(Pair) -> bool) -> u64 {
@@ -177,6 +263,8 @@ pub struct Caller {
     pub language: Language,
     /// The request's id, for logs and answers.
     pub request_id: Arc<str>,
+    /// What the answer is wanted for, a code of the policy; none when the request does not say.
+    pub purpose: Option<Arc<str>>,
     /// The dialect of the database that conditions are written for.
     pub backend: DbBackend,
     /// Counts the statements of this request.

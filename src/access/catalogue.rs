@@ -3,7 +3,9 @@
 //! Static data, filled from the views; it never says who may see anything. The place of a coordinate
 //! in the list is its field id, which the table, the plans and the SQL layer share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::access::table::Reach;
 
 /// The id of a coordinate: its place in [`Catalogue::coordinates`].
 pub type FieldId = u16;
@@ -72,11 +74,57 @@ pub enum Group {
     Evaluation,
     /// Free text about a person.
     Narrative,
+    /// Who looked at a record, when and as what: about the student, yet told by nobody of the student.
+    Trace,
     /// Not personal: names of schools, courses, terms.
     Organisation,
 }
 
 impl Group {
+    /// Every group, in the order of the contract.
+    pub const ALL: [Group; 17] = [
+        Group::Directory,
+        Group::Demographic,
+        Group::Identity,
+        Group::Contact,
+        Group::Address,
+        Group::Family,
+        Group::Health,
+        Group::Welfare,
+        Group::AccountNumber,
+        Group::Academic,
+        Group::Attendance,
+        Group::Conduct,
+        Group::Aid,
+        Group::Evaluation,
+        Group::Narrative,
+        Group::Trace,
+        Group::Organisation,
+    ];
+
+    /// The word, in English and Chinese.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Group::Directory => ("directory", "名册信息"),
+            Group::Demographic => ("demographic", "人口信息"),
+            Group::Identity => ("identity", "身份标识"),
+            Group::Contact => ("contact", "联系方式"),
+            Group::Address => ("address", "住址"),
+            Group::Family => ("family", "家庭关系"),
+            Group::Health => ("health", "健康"),
+            Group::Welfare => ("welfare", "关爱情况"),
+            Group::AccountNumber => ("account_number", "银行账号"),
+            Group::Academic => ("academic", "学业"),
+            Group::Attendance => ("attendance", "考勤"),
+            Group::Conduct => ("conduct", "奖惩"),
+            Group::Aid => ("aid", "资助"),
+            Group::Evaluation => ("evaluation", "综合素质评价"),
+            Group::Narrative => ("narrative", "文字说明"),
+            Group::Trace => ("trace", "访问记录"),
+            Group::Organisation => ("organisation", "非个人信息"),
+        }
+    }
+
     /// Whether values of the group are encrypted and known by equality alone (promise 19).
     pub fn equality_only(self) -> bool {
         matches!(self, Group::Identity | Group::Contact | Group::Address | Group::AccountNumber)
@@ -85,6 +133,12 @@ impl Group {
     /// Whether the group is about a person.
     pub fn personal(self) -> bool {
         self != Group::Organisation
+    }
+
+    /// Whether showing a value of the group in full is put on record. Who looked at the record is not
+    /// put on record again: it would grow with each reading of itself.
+    pub fn disclosed(self) -> bool {
+        self.personal() && self != Group::Trace
     }
 }
 
@@ -99,6 +153,8 @@ pub enum Class {
     Derived(&'static [&'static str]),
     /// Computed, and one of the outlets that must speak of hidden values by nature; it has its own lines.
     Outlet,
+    /// Computed from what the caller sees in full of the row and from nothing else; it has its own lines.
+    Seen,
 }
 
 impl Class {
@@ -115,6 +171,8 @@ pub struct Catalogue {
     pub coordinates: Vec<Coordinate>,
     /// The actions in the order of their action ids: `attendance.record`.
     pub actions: Vec<&'static str>,
+    /// The reaches at which rows of a noun are covered; a noun that is not named is covered at all of them.
+    pub reaches: BTreeMap<&'static str, Vec<Reach>>,
 }
 
 impl Catalogue {

@@ -37,12 +37,12 @@ pub enum Filter {
     },
     /// The row is one of these.
     Keys(Vec<Key>),
-    /// A related row, within the caller's scope of the target, meets a condition.
+    /// Related rows, within the caller's scope of the target, meet a condition.
     Related {
         /// The relation, by index.
         relation: usize,
-        /// At least one does (true) or none does (false).
-        some: bool,
+        /// All of them do (true) or at least one does (false).
+        every: bool,
         /// The condition on the related row.
         filter: Box<Filter>,
     },
@@ -69,6 +69,8 @@ pub enum Test {
     },
     /// The text begins with this one, compared by code points on both databases.
     StartsWith(String),
+    /// The text holds this word, Latin letters of either case alike; the word is in lower case.
+    Contains(String),
     /// Nothing is on file (true), or something is (false).
     IsNull(bool),
 }
@@ -78,6 +80,7 @@ impl Test {
     pub const fn uses(&self) -> Uses {
         match self {
             Self::StartsWith(_) => Uses::FILTER.union(Uses::SEARCH),
+            Self::Contains(_) => Uses::SEARCH,
             Self::In(_) | Self::Less { .. } | Self::Greater { .. } | Self::IsNull(_) => {
                 Uses::FILTER
             }
@@ -117,7 +120,10 @@ impl Filter {
                 if let Some(key) = key.and_then(|key| noun.field(key)) {
                     scope.searchable(key, Uses::FILTER, "t0")?;
                 }
-                filter.allowed(&scope.related(*relation, registry)?, registry)
+                let target = scope.related(*relation, registry)?;
+                let join = &noun.shape.relations[*relation].join;
+                scope.leading(&target, join, Uses::FILTER, registry, "t0").refuse("filter")?;
+                filter.allowed(&target, registry)
             }
         }
     }

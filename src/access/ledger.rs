@@ -1,12 +1,15 @@
 //! What this request saw and was refused.
 //!
-//! Rows add to it by list, not by cell: one line for each column and sight of a list. It ends as
-//! `extensions.redactions`, and later as the disclosure record. It never holds a value.
+//! Rows add to it by list, not by cell: one line for each column and sight of a list, one set of
+//! students for each pair that shows them in full. It ends as `extensions.redactions` and as the
+//! [`disclosure`](super::disclosure) record. It never holds a value.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::table::Sight;
+use uuid::Uuid;
+
+use super::table::{Pair, RuleId, Sight};
 
 /// Why a column is not shown in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +18,8 @@ pub enum Reason {
     NotGranted,
     /// A policy line shows the column masked.
     MaskedByPolicy,
+    /// More is shown for a purpose that the policy names and the request did not state.
+    NeedsPurpose,
 }
 
 impl Reason {
@@ -23,6 +28,7 @@ impl Reason {
         match self {
             Self::NotGranted => "NOT_GRANTED",
             Self::MaskedByPolicy => "MASKED_BY_POLICY",
+            Self::NeedsPurpose => "NEEDS_PURPOSE",
         }
     }
 }
@@ -40,11 +46,22 @@ pub struct Redaction {
     pub rule: Option<String>,
 }
 
+/// Personal columns shown in full, through one pair of role and reach, of a set of students.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disclosed {
+    /// The pair that shows them.
+    pub pair: Pair,
+    /// The students, in order and each once.
+    pub students: Vec<Uuid>,
+    /// The columns as the schema names them, each with the policy line that decided.
+    pub columns: BTreeMap<String, Option<RuleId>>,
+}
+
 /// The redactions and disclosures of one request.
 #[derive(Debug, Default)]
 pub struct Ledger {
     redactions: Mutex<BTreeMap<Redaction, u64>>,
-    disclosed: Mutex<BTreeMap<String, u64>>,
+    disclosed: Mutex<Vec<Disclosed>>,
 }
 
 impl Ledger {
@@ -56,11 +73,19 @@ impl Ledger {
         }
     }
 
-    /// `count` values of a personal column were shown in full.
-    pub fn disclosed(&self, coordinate: String, count: u64) {
-        if count > 0 {
-            let mut disclosed = self.disclosed.lock().unwrap_or_else(PoisonError::into_inner);
-            *disclosed.entry(coordinate).or_default() += count;
+    /// Personal columns were shown in full. The same students seen through the same pair are one
+    /// entry, whatever lists they were met in.
+    pub fn disclosed(&self, more: Disclosed) {
+        if more.students.is_empty() || more.columns.is_empty() {
+            return;
+        }
+        let mut disclosed = self.disclosed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = disclosed
+            .iter_mut()
+            .find(|known| known.pair == more.pair && known.students == more.students);
+        match known {
+            Some(known) => known.columns.extend(more.columns),
+            None => disclosed.push(more),
         }
     }
 
@@ -74,13 +99,8 @@ impl Ledger {
             .collect()
     }
 
-    /// The disclosures in a stable order: coordinate and number of values.
-    pub fn disclosures(&self) -> Vec<(String, u64)> {
-        self.disclosed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .map(|(coordinate, count)| (coordinate.clone(), *count))
-            .collect()
+    /// Takes what was disclosed so far.
+    pub fn take_disclosed(&self) -> Vec<Disclosed> {
+        std::mem::take(&mut *self.disclosed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

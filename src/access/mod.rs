@@ -9,11 +9,13 @@
 //! [`catalogue`] says what exists, the files in `policies/` who sees it; [`policy`] checks and compiles
 //! them into a [`table`]. A [`caller`] holds grants; [`place`] turns a grant into a condition on rows;
 //! a [`scope`] joins the two for one noun. What is read leaves as [`shown`], with its redactions in the
-//! [`ledger`]. [`view`] declares the nouns, [`opaque`] seals ids and cursors.
+//! [`ledger`], which ends as the record of a [`disclosure`]. [`view`] declares the nouns,
+//! [`opaque`] seals ids and cursors, [`version`] guards writes against stale reads.
 
 pub mod action;
 pub mod caller;
 pub mod catalogue;
+pub mod disclosure;
 pub mod filter;
 pub mod ledger;
 pub mod opaque;
@@ -22,4 +24,5 @@ pub mod policy;
 pub mod scope;
 pub mod shown;
 pub mod table;
+pub mod version;
 pub mod view;

@@ -76,6 +76,39 @@ fn schools_under(ids: &[Uuid], writing: Writing) -> SelectStatement {
         .to_owned()
 }
 
+/// A row of a snapshot, under the school in `school`, is one that the reach covers: places are those
+/// of the snapshot, and a snapshot knows schools and authorities alone.
+pub fn frozen(school: Expr, snapshot: i64, held: &Held, writing: Writing) -> Expr {
+    let ids = &held.places.organisations;
+    match held.pair.reach {
+        Reach::School => among(school, ids, writing.backend),
+        Reach::Region => {
+            let under =
+                |column: &'static str| among(Expr::col(("sp", column)), ids, writing.backend);
+            school.in_subquery(
+                Query::select()
+                    .column(("sp", "school_id"))
+                    .from_as("snapshot_school", "sp")
+                    .and_where(Expr::col(("sp", "snapshot")).eq(snapshot))
+                    .and_where(
+                        under("authority_id")
+                            .or(under("county_id"))
+                            .or(under("city_id"))
+                            .or(under("province_id")),
+                    )
+                    .to_owned(),
+            )
+        }
+        Reach::Anywhere
+        | Reach::Own
+        | Reach::Ward
+        | Reach::Opened
+        | Reach::Teaching
+        | Reach::Class
+        | Reach::YearLevel => nothing(),
+    }
+}
+
 trait JoinOrganisation {
     fn inner_join_as_organisation(&mut self) -> &mut Self;
 }
@@ -134,7 +167,9 @@ pub fn student_covered(student: Expr, reach: Reach, places: &Places, writing: Wr
     let en = |column: &'static str| Expr::col(("en", column));
     match reach {
         Reach::Anywhere => everything(),
-        Reach::Own | Reach::Ward => among(student, &places.students, writing.backend),
+        Reach::Own | Reach::Ward | Reach::Opened => {
+            among(student, &places.students, writing.backend)
+        }
         Reach::Teaching => student.in_subquery(members(&class_groups_taught(places), writing)),
         Reach::Class => student.in_subquery(members(&places.class_groups, writing)),
         Reach::YearLevel => student.in_subquery(enrolled(among(
@@ -178,6 +213,18 @@ fn class_group_covered(id: Expr, reach: Reach, places: &Places, writing: Writing
                 .and_where(Expr::col(("cm", "lifecycle")).eq("live"))
                 .to_owned(),
         ),
+        Reach::Opened => id.in_subquery(
+            Query::select()
+                .column(("cm", "class_group_id"))
+                .from_as("class_membership", "cm")
+                .and_where(among(
+                    Expr::col(("cm", "student_id")),
+                    &places.students,
+                    writing.backend,
+                ))
+                .and_where(holds("cm", Holds::Today, writing.today))
+                .to_owned(),
+        ),
         Reach::Teaching => among(id, &class_groups_taught(places), writing.backend),
         Reach::Class => among(id, &places.class_groups, writing.backend),
         Reach::YearLevel => {
@@ -212,6 +259,19 @@ fn staff_on_duty(staff: Expr, class_group: impl Fn(Expr) -> Expr, writing: Writi
     )
 }
 
+/// Whether the reach can cover a row at all; where not, [`covered`] is a condition that no row meets.
+pub const fn covers(hangs: Hangs, reach: Reach) -> bool {
+    let anywhere = matches!(reach, Reach::Anywhere);
+    match hangs {
+        Hangs::Student | Hangs::OfStudent | Hangs::Score | Hangs::Sanction => true,
+        Hangs::ClassGroup | Hangs::Staff | Hangs::Duty => !anywhere,
+        Hangs::Exam => {
+            matches!(reach, Reach::Anywhere | Reach::YearLevel | Reach::School | Reach::Region)
+        }
+        Hangs::Open => anywhere,
+    }
+}
+
 /// The condition that a row of the noun, under this alias, is covered by what is held.
 pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing) -> Expr {
     let (reach, places) = (held.pair.reach, &held.places);
@@ -231,20 +291,28 @@ pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing)
                 organisation_covered(col("organisation_id"), places, reach, writing)
             }
             Reach::Anywhere => nothing(),
-            Reach::Own | Reach::Ward | Reach::Teaching | Reach::Class | Reach::YearLevel => {
-                staff_on_duty(
-                    col("id"),
-                    |class_group| class_group_covered(class_group, reach, places, writing),
-                    writing,
-                )
-            }
+            Reach::Own
+            | Reach::Ward
+            | Reach::Opened
+            | Reach::Teaching
+            | Reach::Class
+            | Reach::YearLevel => staff_on_duty(
+                col("id"),
+                |class_group| class_group_covered(class_group, reach, places, writing),
+                writing,
+            ),
         },
         Hangs::Duty => match reach {
             Reach::School | Reach::Region => {
                 organisation_covered(col("organisation_id"), places, reach, writing)
             }
             Reach::Anywhere => nothing(),
-            Reach::Own | Reach::Ward | Reach::Teaching | Reach::Class | Reach::YearLevel => {
+            Reach::Own
+            | Reach::Ward
+            | Reach::Opened
+            | Reach::Teaching
+            | Reach::Class
+            | Reach::YearLevel => {
                 class_group_covered(col("class_group_id"), reach, places, writing)
             }
         },
@@ -255,6 +323,15 @@ pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing)
                 nothing()
             }
         }
+        Hangs::Exam => match reach {
+            Reach::Anywhere => everything(),
+            Reach::Own | Reach::Ward | Reach::Opened | Reach::Teaching | Reach::Class => nothing(),
+            Reach::YearLevel => among(col("year_level_id"), &places.year_levels, writing.backend),
+            Reach::School => among(col("school_id"), &places.organisations, writing.backend),
+            Reach::Region => {
+                col("school_id").in_subquery(schools_under(&places.organisations, writing))
+            }
+        },
     }
 }
 
@@ -263,7 +340,9 @@ pub fn row_rule(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing
     let col = |column: &'static str| Expr::col((alias, column));
     match (hangs, held.pair.reach) {
         // Outside the school a score exists once it is published.
-        (Hangs::Score, Reach::Own | Reach::Ward | Reach::Region) => Some(col("published").eq(true)),
+        (Hangs::Score, Reach::Own | Reach::Ward | Reach::Opened | Reach::Region) => {
+            Some(col("published").eq(true))
+        }
         // A teacher of a course sees that course in the classes where it is taught.
         (Hangs::Score, Reach::Teaching) => {
             let mut courses: Vec<_> = held.places.teaching.clone();
@@ -291,8 +370,53 @@ pub fn row_rule(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing
             | Hangs::ClassGroup
             | Hangs::Staff
             | Hangs::Duty
-            | Hangs::Open,
+            | Hangs::Open
+            | Hangs::Exam,
             _,
         ) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sea_query::SqliteQueryBuilder;
+
+    use super::*;
+    use crate::access::table::{Pair, RoleId};
+
+    #[test]
+    fn a_reach_that_covers_nothing_is_a_condition_that_nothing_meets() {
+        let id = Uuid::nil();
+        let places = Places {
+            students: vec![id],
+            class_groups: vec![id],
+            teaching: vec![(id, id)],
+            year_levels: vec![id],
+            organisations: vec![id],
+        };
+        let today = NaiveDate::default();
+        let writing = Writing { backend: DbBackend::Sqlite, today };
+        for hangs in [
+            Hangs::Student,
+            Hangs::OfStudent,
+            Hangs::Score,
+            Hangs::Sanction,
+            Hangs::ClassGroup,
+            Hangs::Staff,
+            Hangs::Duty,
+            Hangs::Open,
+        ] {
+            for reach in Reach::ALL {
+                let pair = Pair { role: RoleId(1), reach };
+                let held = Held { pair, places: places.clone() };
+                let sql = Query::select()
+                    .column(("x", "id"))
+                    .from_as("t", "x")
+                    .and_where(covered(hangs, "x", &held, writing))
+                    .to_string(SqliteQueryBuilder);
+                let none = sql.ends_with("WHERE 1 = 0") || sql.ends_with("WHERE (1 = 0)");
+                assert_eq!(covers(hangs, reach), !none, "{hangs:?} {reach:?}: {sql}");
+            }
+        }
     }
 }

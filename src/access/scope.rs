@@ -8,11 +8,13 @@ use std::sync::Arc;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 
 use super::caller::Caller;
-use super::place::{Writing, covered, everything, nothing, row_rule, student_lives};
+use super::place::{Writing, covered, everything, frozen, nothing, row_rule, student_lives};
+use super::policy::Way;
 use super::shown::Sights;
 use super::table::{Pair, Plan, Reach, Sight, Uses};
 use super::view::{Hangs, Holds, Join, Noun, Registry};
 use crate::error::{Error, Result};
+use crate::leak::{self, Leak};
 
 /// On which rows of a scope a column may be used in some way.
 #[derive(Clone, Debug)]
@@ -23,6 +25,36 @@ pub enum Guard {
     Where(Expr),
     /// On no row.
     Nowhere,
+}
+
+impl Guard {
+    /// The rows as a condition; none where it is every row.
+    pub fn condition(self) -> Option<Expr> {
+        match self {
+            Self::Everywhere => None,
+            Self::Where(rows) => Some(rows),
+            Self::Nowhere => Some(nothing()),
+        }
+    }
+}
+
+/// On which rows a relation may be followed: it tells the reference by which its rows are found.
+#[derive(Debug)]
+pub struct Leading {
+    /// Where that reference is seen.
+    pub guard: Guard,
+    /// The reference, as the schema writes it.
+    pub coordinate: String,
+}
+
+impl Leading {
+    /// `FORBIDDEN` where the reference is seen nowhere.
+    pub fn refuse(self, act: &'static str) -> Result<Guard> {
+        match self.guard {
+            Guard::Nowhere => Err(Error::forbidden_use(act, self.coordinate)),
+            guard @ (Guard::Everywhere | Guard::Where(_)) => Ok(guard),
+        }
+    }
 }
 
 /// What an aggregate does with one column.
@@ -78,6 +110,19 @@ impl Scope {
         Self { noun, caller: Arc::clone(caller), seeing: caller.session.counting(noun) }
     }
 
+    /// The rows of the places at which the caller holds an act, whether the caller reads them or not: for
+    /// acts that concern rows and show nothing of them.
+    pub fn of_action(caller: &Arc<Caller>, noun: &'static Noun, action: &str) -> Self {
+        let session = &caller.session;
+        let id = session.policy.actions.id(action);
+        let holds = |pair| id.is_some_and(|id| session.policy.actions.may(&[pair], id).is_some());
+        let mut seeing = 0;
+        for (bit, held) in session.held.iter().enumerate() {
+            seeing |= u64::from(holds(held.pair)) << bit;
+        }
+        Self { noun, caller: Arc::clone(caller), seeing }
+    }
+
     /// The same rows, narrowed to the pairs that `keep` accepts (a guardian's wards, say).
     #[must_use]
     pub fn narrowed(mut self, keep: impl Fn(Pair) -> bool) -> Self {
@@ -86,6 +131,15 @@ impl Scope {
                 self.seeing &= !(1 << bit);
             }
         }
+        self
+    }
+
+    /// The rows that an act of these held pairs may concern: of those the caller reads, the ones that
+    /// the pairs cover. What everybody reads is acted on by those alone who hold its place.
+    #[must_use]
+    pub fn acting(mut self, pairs: u64) -> Self {
+        let everybodys = self.noun.shape.hangs == Hangs::Exam && self.seeing != 0;
+        self.seeing = if everybodys { pairs } else { self.seeing & pairs };
         self
     }
 
@@ -211,6 +265,9 @@ impl Scope {
     /// All held pairs that can cover a row of this noun, whether they show it or not: a row below
     /// may be shown by a pair that does not show this one.
     fn placed(&self) -> u64 {
+        if self.noun.shape.hangs == Hangs::Exam {
+            return self.seeing;
+        }
         if self.noun.shape.hangs == Hangs::Open {
             return self
                 .bits(self.seeing)
@@ -261,15 +318,25 @@ impl Scope {
             .unwrap_or(Sight::Hidden)
     }
 
+    /// The held pairs, as bits, that show a column in full and let it be used so.
+    fn allowed(&self, field: usize, uses: Uses) -> u64 {
+        let id = self.noun.id(field);
+        self.pair_plans()
+            .filter(|(_, plan)| plan.sight(id) == Sight::Full && plan.uses(id).contains(uses))
+            .fold(0, |bits, (bit, _)| bits | 1 << bit)
+    }
+
+    /// The texts that free-text search looks into: those that some row of the scope shows in full to
+    /// somebody who may search them.
+    pub fn searched(&self) -> Vec<usize> {
+        (0..self.noun.shape.fields.len())
+            .filter(|field| self.noun.searches(*field) && self.allowed(*field, Uses::SEARCH) != 0)
+            .collect()
+    }
+
     /// Where a column is seen in full and may be used so.
     pub fn guard(&self, field: usize, uses: Uses, alias: &'static str) -> Guard {
-        let id = self.noun.id(field);
-        let mut allowed = 0_u64;
-        for (bit, plan) in self.pair_plans() {
-            if plan.sight(id) == Sight::Full && plan.uses(id).contains(uses) {
-                allowed |= 1 << bit;
-            }
-        }
+        let allowed = self.allowed(field, uses);
         if allowed == 0 {
             Guard::Nowhere
         } else if allowed == self.seeing {
@@ -281,9 +348,64 @@ impl Scope {
 
     /// The guard of a filter or search on a column; `FORBIDDEN` when it holds on no row.
     pub fn searchable(&self, field: usize, uses: Uses, alias: &'static str) -> Result<Guard> {
+        if leak::on(Leak::FilterWithoutGuard) {
+            return Ok(Guard::Everywhere);
+        }
         match self.guard(field, uses, alias) {
-            Guard::Nowhere => Err(Error::forbidden_use("filter", self.noun.coordinate(field))),
+            Guard::Nowhere => {
+                let act = if uses == Uses::SEARCH { "search" } else { "filter" };
+                Err(Error::forbidden_use(act, self.noun.coordinate(field)))
+            }
             guard @ (Guard::Everywhere | Guard::Where(_)) => Ok(guard),
+        }
+    }
+
+    /// On which rows a relation from here to `target` tells no more than the columns do. Rows that are
+    /// found by a reference of their own tell where it leads, and rows found through a table in
+    /// between tell what stands there. `alias` is that of the row with the reference: the target, or
+    /// the table in between.
+    pub fn leading(
+        &self,
+        target: &Self,
+        join: &Join,
+        uses: Uses,
+        registry: &'static Registry,
+        alias: &'static str,
+    ) -> Leading {
+        let uses = uses.union(Uses::FULL);
+        let of = |noun: &Noun, key: &str, guard: &dyn Fn(usize) -> Guard| match noun.field(key) {
+            Some(field) => Leading { guard: guard(field), coordinate: noun.coordinate(field) },
+            None => Leading { guard: Guard::Nowhere, coordinate: noun.shape.type_name.to_owned() },
+        };
+        match *join {
+            Join::From(key) | Join::FromOfStudent(key) => {
+                of(target.noun, key, &|field| target.guard(field, uses, alias))
+            }
+            Join::Through { table, from, to, .. } => {
+                let Some(noun) = registry.get(table) else {
+                    return Leading { guard: Guard::Nowhere, coordinate: table.to_owned() };
+                };
+                let (key, student) = if from == "student_id" { (to, self) } else { (from, target) };
+                let link = Self::reading(&self.caller, noun);
+                of(noun, key, &|field| {
+                    let allowed = link.allowed(field, uses);
+                    if allowed == 0 {
+                        Guard::Nowhere
+                    } else if student.seeing & !allowed == 0 {
+                        // Whatever shows the student shows its place as well.
+                        Guard::Everywhere
+                    } else {
+                        Guard::Where(link.any_of(allowed, alias))
+                    }
+                })
+            }
+            Join::To(_)
+            | Join::ToOfStudent(_)
+            | Join::ToStudent
+            | Join::OfStudent
+            | Join::LiveOfStudent => {
+                Leading { guard: Guard::Everywhere, coordinate: String::new() }
+            }
         }
     }
 
@@ -303,6 +425,7 @@ impl Scope {
     pub fn sortable(&self, field: usize, alias: &'static str) -> Result<()> {
         match self.guard(field, Uses::SORT, alias) {
             Guard::Everywhere => Ok(()),
+            Guard::Where(_) | Guard::Nowhere if leak::on(Leak::SortByHidden) => Ok(()),
             Guard::Where(_) | Guard::Nowhere => {
                 Err(Error::forbidden_use("sort", self.noun.coordinate(field)))
             }
@@ -325,7 +448,7 @@ impl Scope {
     /// The rows of another noun under those of the same pairs that may count it too.
     #[must_use]
     pub fn counting_over(&self, noun: &'static Noun) -> Self {
-        let table = &self.caller.session.policy.table;
+        let table = self.caller.session.table();
         Self {
             noun,
             caller: Arc::clone(&self.caller),
@@ -341,7 +464,7 @@ impl Scope {
     /// True when each pair reads the rows it counts one by one, these columns in full: figures over
     /// them say nothing that the caller could not read.
     pub fn reads_what_it_counts(&self, columns: &[u16]) -> bool {
-        let table = &self.caller.session.policy.table;
+        let table = self.caller.session.table();
         let reading = self.pairs_where(|pair| {
             table.rows(pair, self.noun.noun_id())
                 && columns.iter().all(|id| self.uses(pair, *id).sight() == Sight::Full)
@@ -349,8 +472,28 @@ impl Scope {
         reading == self.seeing
     }
 
+    /// Narrows a counting scope to the pairs that get figures under disclosure control in this way or
+    /// a wider one; none is left where the policy gives the caller exact figures or nothing.
+    #[must_use]
+    pub fn protected(mut self, way: Way) -> Self {
+        let disclosure = &self.caller.session.policy.disclosure;
+        self.seeing = self.pairs_where(|pair| disclosure.way(pair) >= way);
+        self
+    }
+
+    /// The condition on a row of a snapshot, whose school stands in this column.
+    pub fn frozen(&self, school: (&'static str, &'static str), snapshot: i64) -> Expr {
+        self.bits(self.seeing)
+            .map(|bit| {
+                let held = &self.caller.session.held[bit];
+                frozen(Expr::col(school), snapshot, held, self.writing())
+            })
+            .reduce(|any, condition| any.or(condition))
+            .unwrap_or_else(nothing)
+    }
+
     fn uses(&self, pair: Pair, id: u16) -> Uses {
-        self.caller.session.policy.table.cell(pair, id).uses
+        self.caller.session.table().cell(pair, id).uses
     }
 
     fn pairs_where(&self, keep: impl Fn(Pair) -> bool) -> u64 {

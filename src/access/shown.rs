@@ -10,8 +10,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::caller::Session;
-use super::table::{Plan, Sight};
+use super::catalogue::FieldId;
+use super::table::{Plan, Sight, Uses};
 use super::view::{Kind, Noun};
+use crate::leak::{self, Leak};
 
 /// A value as read from the database. It has no content outside this module and the store.
 #[derive(Clone, Default)]
@@ -134,14 +136,33 @@ impl RowPlan {
         self.plan.sight(self.noun.id(field))
     }
 
+    /// Whether the policy shows more of a field for a purpose that was not stated.
+    pub fn needs_purpose(&self, field: usize) -> bool {
+        self.plan.needs_purpose(self.noun.id(field))
+    }
+
     /// The policy line that decided, as `file:line`; none where no line speaks.
     pub fn rule(&self, field: usize) -> Option<u16> {
         self.plan.rule(self.noun.id(field))
     }
 
+    /// The bare value of a cell: what two of the leaks let out.
+    #[cfg(feature = "leaks")]
+    pub fn bare(noun: &Noun, field: usize, cell: &Cell) -> Shown {
+        Shown::Full(full(noun.shape.fields[field].kind, cell))
+    }
+
     /// What leaves the server of a cell of this row.
     pub fn show(&self, field: usize, cell: &Cell) -> Shown {
         let kind = self.noun.shape.fields[field].kind;
+        if leak::on(Leak::ValueLogged)
+            && let Cell::Text(text) = cell
+        {
+            tracing::info!(text, "a value was read");
+        }
+        if leak::on(Leak::MaskForgotten) && self.sight(field) == Sight::Masked {
+            return Shown::Full(full(kind, cell));
+        }
         match self.sight(field) {
             Sight::Hidden => Shown::Hidden,
             Sight::Masked => match (cell, kind) {
@@ -155,6 +176,57 @@ impl RowPlan {
             Sight::Full => Shown::Full(full(kind, cell)),
         }
     }
+}
+
+/// The proof that one masked column may be shown in full, by the act that records it (单项明示).
+///
+/// Only [`Reveal::granted`] makes one, from what the policy says of the pairs that hold the act.
+#[derive(Clone, Copy, Debug)]
+pub struct Reveal {
+    kind: Kind,
+}
+
+/// Why a column is not revealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRevealed {
+    /// No pair that holds the act and covers the row may reveal the column.
+    Forbidden,
+    /// It is seen in full already.
+    Shown,
+}
+
+impl Reveal {
+    /// The proof for a column of a row that `cover` covers; `acting` are the held pairs, as bits,
+    /// that hold the act. It says nothing of the value.
+    pub fn granted(
+        session: &Session,
+        noun: &Noun,
+        field: usize,
+        cover: u64,
+        acting: u64,
+    ) -> Result<Self, NotRevealed> {
+        let id = noun.id(field);
+        match session.plan(cover).sight(id) {
+            Sight::Full => Err(NotRevealed::Shown),
+            Sight::Masked if may_reveal(session, id, cover & acting) => {
+                Ok(Self { kind: noun.shape.fields[field].kind })
+            }
+            Sight::Masked | Sight::Hidden => Err(NotRevealed::Forbidden),
+        }
+    }
+
+    /// The value, which the act puts on record.
+    pub fn show(self, cell: &Cell) -> Shown {
+        Shown::Full(full(self.kind, cell))
+    }
+}
+
+/// Whether one of the pairs may reveal the column.
+pub fn may_reveal(session: &Session, field: FieldId, pairs: u64) -> bool {
+    session.held.iter().enumerate().any(|(bit, held)| {
+        pairs & (1 << bit) != 0
+            && session.table().cell(held.pair, field).uses.contains(Uses::REVEAL)
+    })
 }
 
 fn full(kind: Kind, cell: &Cell) -> Leaf {

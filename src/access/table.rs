@@ -38,6 +38,8 @@ pub enum Reach {
     Own,
     /// A guardian's child.
     Ward,
+    /// One student whose record was opened for a short time (紧急查阅).
+    Opened,
     /// A course in a class.
     Teaching,
     /// A class.
@@ -52,10 +54,11 @@ pub enum Reach {
 
 impl Reach {
     /// All reaches, from no place to the widest place.
-    pub const ALL: [Reach; 8] = [
+    pub const ALL: [Reach; 9] = [
         Reach::Anywhere,
         Reach::Own,
         Reach::Ward,
+        Reach::Opened,
         Reach::Teaching,
         Reach::Class,
         Reach::YearLevel,
@@ -69,6 +72,7 @@ impl Reach {
             Reach::Anywhere => "anywhere",
             Reach::Own => "own",
             Reach::Ward => "ward",
+            Reach::Opened => "opened",
             Reach::Teaching => "teaching",
             Reach::Class => "class",
             Reach::YearLevel => "year_level",
@@ -134,9 +138,11 @@ impl Uses {
     pub const WRITE: Uses = Uses(1 << 8);
     /// Exact-match check without reading (promise 11).
     pub const MATCH: Uses = Uses(1 << 9);
+    /// Shown in full by the act `student.reveal`, one value at a time, where it is masked.
+    pub const REVEAL: Uses = Uses(1 << 10);
 
     /// Every use a column line may grant, with its word and its letter in the matrix.
-    pub const VERBS: [(Uses, &'static str, char); 9] = [
+    pub const VERBS: [(Uses, &'static str, char); 10] = [
         (Uses::FULL, "full", 'F'),
         (Uses::MASKED, "masked", 'M'),
         (Uses::FILTER, "filter", 'f'),
@@ -146,6 +152,7 @@ impl Uses {
         (Uses::AGGREGATE, "aggregate", 'a'),
         (Uses::EXPORT, "export", 'x'),
         (Uses::MATCH, "match", 'm'),
+        (Uses::REVEAL, "reveal", 'r'),
     ];
 
     /// Whether all of `wanted` is granted.
@@ -261,7 +268,7 @@ pub struct Cell {
 pub type NounId = u16;
 
 /// The compiled policy of columns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     fields: usize,
     /// Permitted pairs; cells are rows of this list.
@@ -275,6 +282,8 @@ pub struct Table {
     /// `slot * nouns + noun`
     rows: Vec<bool>,
     aggregates: Vec<bool>,
+    /// The best sight of each cell whatever the purpose; empty where no line asks for one.
+    potential: Vec<Sight>,
 }
 
 impl Table {
@@ -300,8 +309,19 @@ impl Table {
             rules,
             rows: vec![false; pairs.len() * nouns.len()],
             aggregates: vec![false; pairs.len() * nouns.len()],
+            potential: Vec::new(),
             nouns,
             pairs,
+        }
+    }
+
+    /// Notes what each cell shows at best in any of the tables, which have the same shape.
+    pub(crate) fn could(&mut self, tables: &[Table]) {
+        self.potential = self.uses.iter().map(|uses| uses.sight()).collect();
+        for table in tables {
+            for (best, uses) in self.potential.iter_mut().zip(&table.uses) {
+                *best = (*best).max(uses.sight());
+            }
         }
     }
 
@@ -346,6 +366,10 @@ impl Table {
     pub fn plan(&self, held: &[Pair]) -> Plan {
         let mut uses = vec![Uses::NONE; self.fields].into_boxed_slice();
         let mut voices = vec![Voice::default(); self.fields].into_boxed_slice();
+        let mut potential = match self.potential.len() {
+            0 => Box::default(),
+            _ => vec![Sight::Hidden; self.fields].into_boxed_slice(),
+        };
         for slot in held.iter().filter_map(|&pair| self.slot(pair)) {
             let cells = slot * self.fields..(slot + 1) * self.fields;
             for (have, &more) in
@@ -353,11 +377,15 @@ impl Table {
             {
                 *have = have.union(more);
             }
+            let best = self.potential.get(cells.clone()).unwrap_or_default();
+            for (have, &more) in potential.iter_mut().zip(best) {
+                *have = (*have).max(more);
+            }
             for (have, &more) in voices.iter_mut().zip(self.voices.get(cells).unwrap_or_default()) {
                 *have = (*have).max(more);
             }
         }
-        Plan { uses, voices }
+        Plan { uses, voices, potential }
     }
 
     /// The cell of one pair; of a pair the policy does not permit, an empty one.
@@ -419,6 +447,7 @@ fn slot_key(pair: Pair) -> usize {
 pub struct Plan {
     uses: Box<[Uses]>,
     voices: Box<[Voice]>,
+    potential: Box<[Sight]>,
 }
 
 impl Plan {
@@ -430,6 +459,11 @@ impl Plan {
     /// The most open sight of a field.
     pub fn sight(&self, field: FieldId) -> Sight {
         self.uses(field).sight()
+    }
+
+    /// Whether another purpose would show more of a field.
+    pub fn needs_purpose(&self, field: FieldId) -> bool {
+        self.potential.get(usize::from(field)).is_some_and(|best| *best > self.sight(field))
     }
 
     /// The line that gave the sight, if any line speaks.

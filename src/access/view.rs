@@ -13,6 +13,8 @@ use xueji_entity::value::{
 };
 
 use super::catalogue::{Catalogue, Class, Coordinate, Group};
+use super::place::covers;
+use super::table::Reach;
 
 /// How a column is stored, decoded, masked and shown.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +117,7 @@ macro_rules! enums {
     )* };
 }
 enums! {
+    access_review::ReviewState,
     organisation::OrganisationLevel, stage::Stage, exam::ExamKind, exam::ExamState,
     duty::DutyKind, aid_programme::AidKind, account::AccountKind, student::LeftBehind,
     student::Transport, student_number::StudentNumberKind, guardianship::Custody,
@@ -142,6 +145,9 @@ pub enum Hangs {
     Duty,
     /// Names and calendars that every signed-in caller may read.
     Open,
+    /// An examination: every signed-in caller may read it, and an act on it is placed by its school
+    /// and year level.
+    Exam,
 }
 
 impl Hangs {
@@ -304,6 +310,20 @@ impl Noun {
         self.base.saturating_add(u16::try_from(field).unwrap_or(u16::MAX))
     }
 
+    /// Whether free-text search can look into a field: a text that is stored as it is, and is not told
+    /// as a story.
+    pub fn searches(&self, field: usize) -> bool {
+        let field = &self.shape.fields[field];
+        matches!(field.kind, Kind::Text(_))
+            && !field.group.equality_only()
+            && field.group != Group::Narrative
+    }
+
+    /// Whether a row is a student or hangs from one.
+    pub fn is_of_student(&self) -> bool {
+        self.shape.hangs == Hangs::Student || self.shape.hangs.of_student()
+    }
+
     /// The coordinate of a field as the schema writes it: `Student.idNumber`.
     pub fn coordinate(&self, field: usize) -> String {
         format!("{}.{}", self.shape.type_name, self.camel[field])
@@ -413,7 +433,11 @@ impl Registry {
                 })
             })
             .collect();
-        Catalogue { coordinates, actions: actions.to_vec() }
+        let reaches = |noun: &Noun| {
+            Reach::ALL.into_iter().filter(|reach| covers(noun.shape.hangs, *reach)).collect()
+        };
+        let reaches = self.nouns.iter().map(|noun| (noun.shape.name, reaches(noun))).collect();
+        Catalogue { coordinates, actions: actions.to_vec(), reaches }
     }
 }
 

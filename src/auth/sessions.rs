@@ -1,17 +1,18 @@
 //! What accounts hold, kept in memory for less than a second.
 //!
 //! A revoked or expired grant therefore ends within a second in every process, with no message
-//! between them. An entry also ends with its day and with its policy.
+//! between them. An entry also ends with its day, with its policy, and at the instant at which one
+//! of its grants does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
 use quick_cache::sync::Cache;
 use xueji_entity::value::AccountId;
 
 use crate::access::caller::Session;
 use crate::access::policy::Policy;
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -34,26 +35,39 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// What the account holds today; `UNAUTHENTICATED` when it is unknown or disabled.
+    /// What the account holds now; `UNAUTHENTICATED` when it is unknown or disabled.
     pub async fn of(
         &self,
         account: AccountId,
         store: &Store,
         policy: &Arc<Policy>,
-        today: NaiveDate,
+        clock: Clock,
     ) -> Result<Arc<Session>> {
+        let (now, today) = (clock.now(), clock.today());
         if let Some((read, session)) = self.kept.get(&account)
             && read.elapsed() < FRESH
             && session.today == today
+            && session.holds_at(now)
             && Arc::ptr_eq(&session.policy, policy)
         {
             return Ok(session);
         }
         // Counted from before the read: what changes meanwhile is seen at the next one.
         let read = Instant::now();
-        let grants = store.grants(account, policy, today).await?.ok_or(Error::Unauthenticated)?;
+        let grants =
+            store.grants(account, policy, today, now).await?.ok_or(Error::Unauthenticated)?;
         let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
         self.kept.insert(account, (read, Arc::clone(&session)));
         Ok(session)
+    }
+
+    /// Keeps what was read elsewhere, at the instant from before the reading.
+    pub(super) fn keep(&self, account: AccountId, read: Instant, session: Arc<Session>) {
+        self.kept.insert(account, (read, session));
+    }
+
+    /// Forgets an account that may no longer sign in.
+    pub(super) fn forget(&self, account: AccountId) {
+        self.kept.remove(&account);
     }
 }

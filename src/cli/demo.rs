@@ -20,12 +20,14 @@ use crate::config::flags::Flags;
 use crate::config::secret::{SecretKey, SecretText};
 use crate::config::settings::{Database, Jwt, LogFormat};
 use crate::demo::{Sealer, Size, load};
+use crate::domain::policy::Origin;
 use crate::graphql::Limits;
 use crate::http::backend::Persona;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::{Options, log, router};
 use crate::store::codec::{Codec, PlainCodec};
 use crate::store::connect::connect;
+use crate::upkeep;
 
 const ISSUER: &str = "xueji-demo";
 const AUDIENCE: &str = "xueji";
@@ -204,6 +206,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     // The port is taken first: a demo that cannot be served need not be made.
     let listener = if args.no_serve { None } else { Some(bind(listen).await?) };
     let policy = start::policy(args.policies.as_deref()).await?;
+    let origin = args.policies.clone().map_or(Origin::Shipped, Origin::Folder);
     let url = match &args.database_url {
         Some(url) => url.reveal().to_owned(),
         None => {
@@ -217,6 +220,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let kind = if url.starts_with("sqlite") { Database::Sqlite } else { Database::Postgres };
     let db = connect(&url, 8).await.context("The database does not answer")?;
+    let _sole = start::sole(&url)?;
     let state = versions(&db).await.map_err(start::database_error)?;
     start::known(&state)?;
     Migrator::up(&db, None).await.map_err(start::database_error)?;
@@ -235,13 +239,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let sealer = Arc::new(DemoSealer(PlainCodec::new(lookup)));
     let record = load::ensure(&load::bulk(db.clone()), &size, clock.today(), sealer).await?;
     let limits = crate::config::settings::Limits::default();
-    let app = Arc::new(App::new(
-        start::store(&url, kind, db, Arc::new(PlainCodec::new(lookup))).await?,
+    let store = start::store(&url, kind, db, Arc::new(PlainCodec::new(lookup))).await?;
+    let keeper = start::keeper(origin, &store, clock).await?;
+    let app = App::new(
+        store,
         policy,
         keys.public_id.bytes(),
         clock,
         Limits::from_settings(&limits, true),
-    ));
+    );
+    let app = Arc::new(app.under(keeper));
+    // Reporting tools are answered from a snapshot: a fresh demo has one at once.
+    if app.store().snapshots().await?.is_empty() {
+        app.take_snapshot(None).await?;
+    }
     let personas = documents::personas(&record.personas, &keys, app.opaque(), clock.now())?;
     if let Some(path) = &args.personas {
         std::fs::write(path, serde_json::to_string_pretty(&personas)?)
@@ -260,6 +271,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         personas: Some(personas),
     };
     let verifier = Arc::new(keys.verifier()?);
+    let _upkeep = upkeep::start(&app);
     serve(listener, router(app, verifier, options), &limits, shutdown_signal()).await;
     Ok(())
 }

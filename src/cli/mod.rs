@@ -10,6 +10,7 @@ mod migrate;
 mod policy;
 mod schema;
 mod serve;
+mod snapshot;
 mod start;
 mod token;
 
@@ -39,8 +40,10 @@ enum Command {
     Migrate(migrate::Args),
     /// Print the GraphQL schema
     Schema(schema::Args),
-    /// Check the access policy, or print who sees what
+    /// Check the access policy, print who sees what, and publish or compare versions
     Policy(policy::Args),
+    /// Take, list or drop snapshots, from which reporting tools are answered
+    Snapshot(snapshot::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(args) => migrate::run(args).await,
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
+            Command::Snapshot(args) => snapshot::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

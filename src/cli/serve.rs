@@ -11,6 +11,7 @@ use crate::graphql::Limits;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::{Options, log, router};
 use crate::store::codec::PlainCodec;
+use crate::upkeep;
 
 /// Serves a registry. Settings come from flags, environment and a TOML file, in that order.
 #[derive(Debug, clap::Args)]
@@ -24,16 +25,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = flags.settings()?;
     log::start_logging(settings.log_format, &settings.log_filter).map_err(anyhow::Error::msg)?;
     let keys = Arc::new(KeySet::new(&settings.jwt, settings.limits.token_cache_bytes)?);
-    let policy = start::policy_of(flags.policies.as_deref()).await?;
+    let origin = start::origin_of(flags.policies.as_deref());
+    let policy = start::policy(origin.folder()).await?;
     let db = start::database(settings.database_url.reveal(), settings.database).await?;
+    let _sole = start::sole(settings.database_url.reveal())?;
     let codec = Arc::new(PlainCodec::new(*settings.lookup_key.bytes()));
-    let app = Arc::new(App::new(
-        start::store(settings.database_url.reveal(), settings.database, db, codec).await?,
+    let clock = Clock::system(settings.time_zone);
+    let store = start::store(settings.database_url.reveal(), settings.database, db, codec).await?;
+    let keeper = start::keeper(origin, &store, clock).await?;
+    let app = App::new(
+        store,
         policy,
         settings.public_id_key.bytes(),
-        Clock::system(settings.time_zone),
+        clock,
         Limits::from_settings(&settings.limits, settings.introspection),
-    ));
+    );
+    let app = app
+        .under(keeper)
+        .keeping_events(settings.limits.outbox_time)
+        .with_exceptional(settings.exceptional)
+        .with_nights(settings.nights);
+    let app = Arc::new(app);
+    let _upkeep = upkeep::start(&app);
     let listener = bind(settings.listen).await?;
     tracing::info!(address = %settings.listen, "listening");
     let options = Options {

@@ -10,18 +10,22 @@ use xueji_migration::{Versions, versions};
 use crate::access::action::ACTIONS;
 use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
+use crate::clock::Clock;
 use crate::config::settings::Database;
+use crate::domain::policy::{Keeper, Origin, Refusal};
 use crate::graphql::REGISTRY;
 use crate::store::Store;
 use crate::store::codec::Codec;
 use crate::store::connect::{connect, connect_keyed};
+use crate::store::disclosures::Disclosures;
+use crate::store::sole::{self, Sole};
 
 /// Everything that a policy must speak about.
 pub(super) fn catalogue() -> Catalogue {
     REGISTRY.catalogue(ACTIONS)
 }
 
-/// The policy of a folder, or the one that this program ships.
+/// The policy of a folder, or the one that this program ships, checked before anything is opened.
 pub(super) async fn policy(folder: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
     let catalogue = catalogue();
     let loaded = match folder {
@@ -33,13 +37,35 @@ pub(super) async fn policy(folder: Option<&Path>) -> anyhow::Result<Arc<Policy>>
         .map_err(|problems| anyhow::anyhow!("The access policy cannot be used:\n{problems}"))
 }
 
-/// The policy folder of the settings: a folder that was named must be there, the default one may not.
-pub(super) async fn policy_of(named: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
+/// Where the settings say that the policy is: a folder that was named must be there, the default one may not.
+pub(super) fn origin_of(named: Option<&Path>) -> Origin {
     match named {
-        Some(folder) => policy(Some(folder)).await,
-        None if Path::new("./policies").is_dir() => policy(Some(Path::new("./policies"))).await,
-        None => policy(None).await,
+        Some(folder) => Origin::Folder(folder.to_owned()),
+        None if Path::new("./policies").is_dir() => Origin::Folder("./policies".into()),
+        None => Origin::Shipped,
     }
+}
+
+/// The policy in force on a database: published from these files, or published by others since.
+pub(super) async fn keeper(origin: Origin, store: &Store, clock: Clock) -> anyhow::Result<Keeper> {
+    Keeper::open(origin, catalogue(), store, clock).await.map_err(|refusal| match refusal {
+        Refusal::Problems(problems) => {
+            anyhow::anyhow!("The access policy cannot be used:\n{problems}")
+        }
+        Refusal::Unusable(number, problems) => anyhow::anyhow!(
+            "The newest published policy, version {number}, cannot be used by this program, and the files at \
+             hand are an earlier one. Publish files that fit with `xueji policy apply`, or start the program \
+             that published it.\n{problems}"
+        ),
+        Refusal::Unpublished(error) => {
+            anyhow::Error::new(error).context("The policy cannot be published")
+        }
+    })
+}
+
+/// Takes a SQLite file for this server alone, for as long as what is returned lives.
+pub(super) fn sole(url: &str) -> anyhow::Result<Option<Sole>> {
+    sole::take(url).map_err(|taken| anyhow::anyhow!("{taken}."))
 }
 
 /// A database error for the person at the terminal: by kind, since its text may quote values.
@@ -65,7 +91,9 @@ pub(super) async fn store(
     db: DatabaseConnection,
     codec: Arc<dyn Codec>,
 ) -> anyhow::Result<Store> {
-    let store = Store::new(db, codec, &REGISTRY);
+    let log = Disclosures::beside(url, &db).await;
+    let log = log.context("The log of disclosures cannot be opened")?;
+    let store = Store::new(db, codec, &REGISTRY).with_disclosures(log);
     Ok(match kind {
         Database::Sqlite => store,
         Database::Postgres => {

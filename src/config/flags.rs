@@ -57,6 +57,12 @@ pub struct Flags {
     /// Whether GraphiQL is served [default: false]
     #[arg(long, env = "XUEJI_GRAPHIQL", value_name = "true|false")]
     pub graphiql: Option<bool>,
+    /// Hour from which the snapshot of the night is taken, 0 to 23 [default: 2]
+    #[arg(long, env = "XUEJI_SNAPSHOT_HOUR", value_name = "HOUR")]
+    pub snapshot_hour: Option<u32>,
+    /// Nights whose facts are kept for figures, at least 1; published tables stay [default: 2]
+    #[arg(long, env = "XUEJI_SNAPSHOT_NIGHTS", value_name = "NUMBER")]
+    pub snapshot_nights: Option<u32>,
     #[expect(
         missing_docs,
         reason = "a doc comment on a flattened group would replace the help text of the command"
@@ -69,6 +75,12 @@ pub struct Flags {
     )]
     #[command(flatten)]
     pub limits: LimitFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub exceptional: ExceptionalFlags,
 }
 
 /// How bearer tokens are verified.
@@ -146,21 +158,23 @@ impl FromStr for KeySpec {
     }
 }
 
-/// Declares the limits once: field, flag, environment variable and help.
+/// Declares a group of numbers once: field, flag, environment variable and help.
 macro_rules! limits {
-    ($($(#[doc = $help:literal])+ $field:ident: $flag:literal, $env:literal;)+) => {
-        /// Bounds on what one request and one client may cost.
+    ($(#[doc = $about:literal])+ $group:ident, $heading:literal; $($(#[doc = $help:literal])+ $field:ident: $flag:literal, $env:literal;)+) => {
+        $(#[doc = $about])+
         #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct LimitFlags {
+        pub struct $group {
             $($(#[doc = $help])+
-            #[arg(help_heading = "Limits", long = $flag, env = $env, value_name = "NUMBER", hide_short_help = true)]
+            #[arg(help_heading = $heading, long = $flag, env = $env, value_name = "NUMBER", hide_short_help = true)]
             pub $field: Option<u32>,)+
         }
     };
 }
 
 limits! {
+    /// Bounds on what one request and one client may cost.
+    LimitFlags, "Limits";
     /// Bytes of a request body [default: 1048576]
     body_bytes: "limits-body-bytes", "XUEJI_LIMITS_BODY_BYTES";
     /// Bytes of a query document [default: 65536]
@@ -189,10 +203,43 @@ limits! {
     shutdown_seconds: "limits-shutdown-seconds", "XUEJI_LIMITS_SHUTDOWN_SECONDS";
     /// Connections served at once [default: 1024]
     connections: "limits-connections", "XUEJI_LIMITS_CONNECTIONS";
+    /// Operations open on one websocket [default: 100]
+    streams: "limits-streams", "XUEJI_LIMITS_STREAMS";
+    /// Subscriptions open for one account [default: 200]
+    streams_per_account: "limits-streams-per-account", "XUEJI_LIMITS_STREAMS_PER_ACCOUNT";
+    /// Websockets and event streams open from one address [default: 256]
+    live_per_address: "limits-live-per-address", "XUEJI_LIMITS_LIVE_PER_ADDRESS";
+    /// Subscriptions that an account may begin in a minute [default: 600]
+    subscribes_per_minute: "limits-subscribes-per-minute", "XUEJI_LIMITS_SUBSCRIBES_PER_MINUTE";
+    /// Seconds in which a websocket must be initialised [default: 10]
+    init_seconds: "limits-init-seconds", "XUEJI_LIMITS_INIT_SECONDS";
+    /// Seconds of silence after which a sign of life is sent, or asked for [default: 20]
+    idle_seconds: "limits-idle-seconds", "XUEJI_LIMITS_IDLE_SECONDS";
+    /// Hours for which events are kept in the outbox [default: 24]
+    outbox_hours: "limits-outbox-hours", "XUEJI_LIMITS_OUTBOX_HOURS";
     /// Memory for parsed documents in bytes [default: 33554432]
     document_cache_bytes: "limits-document-cache-bytes", "XUEJI_LIMITS_DOCUMENT_CACHE_BYTES";
     /// Memory for verified tokens in bytes [default: 4194304]
     token_cache_bytes: "limits-token-cache-bytes", "XUEJI_LIMITS_TOKEN_CACHE_BYTES";
+}
+
+limits! {
+    /// Bounds on exceptional access.
+    ExceptionalFlags, "Exceptional access";
+    /// Values that an account may reveal in an hour [default: 30]
+    reveals_per_hour: "reveals-per-hour", "XUEJI_REVEALS_PER_HOUR";
+    /// Identity numbers that an account may check in an hour [default: 60]
+    checks_per_hour: "checks-per-hour", "XUEJI_CHECKS_PER_HOUR";
+    /// Records that an account may try to open in an hour [default: 5]
+    opens_per_hour: "opens-per-hour", "XUEJI_OPENS_PER_HOUR";
+    /// Duties that an account may give to substitutes in an hour [default: 30]
+    delegations_per_hour: "delegations-per-hour", "XUEJI_DELEGATIONS_PER_HOUR";
+    /// Minutes for which a record is open, at most 1440 [default: 60]
+    open_minutes: "open-minutes", "XUEJI_OPEN_MINUTES";
+    /// Days in which a record that was opened must be reviewed, at most 31 [default: 3]
+    review_days: "review-days", "XUEJI_REVIEW_DAYS";
+    /// Most days of a substitution, at most 366 [default: 31]
+    delegation_days: "delegation-days", "XUEJI_DELEGATION_DAYS";
 }
 
 impl Flags {

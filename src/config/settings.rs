@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConfigError,
-    flags::{Flags, KeySpec, LimitFlags},
+    flags::{ExceptionalFlags, Flags, KeySpec, LimitFlags},
     secret::{SecretKey, SecretText},
 };
 
@@ -29,6 +29,21 @@ pub enum Database {
     Sqlite,
     /// A PostgreSQL server.
     Postgres,
+}
+
+/// When nightly snapshots are taken, and how many nights of facts are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nights {
+    /// From this hour on, in the deployment's time zone.
+    pub hour: u32,
+    /// So many nights.
+    pub kept: u64,
+}
+
+impl Default for Nights {
+    fn default() -> Self {
+        Self { hour: 2, kept: 2 }
+    }
 }
 
 /// Everything `serve` needs.
@@ -56,10 +71,53 @@ pub struct Settings {
     pub introspection: bool,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
+    /// When nightly snapshots are taken, and how many are kept whole.
+    pub nights: Nights,
     /// How bearer tokens are verified.
     pub jwt: Jwt,
     /// Bounds on requests and clients.
     pub limits: Limits,
+    /// Bounds on exceptional access.
+    pub exceptional: Exceptional,
+}
+
+/// Bounds on exceptional access: what is revealed, opened, checked and given to substitutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceptional {
+    /// Values that an account may reveal in an hour.
+    pub reveals_per_hour: u32,
+    /// Numbers that an account may check in an hour.
+    pub checks_per_hour: u32,
+    /// Records that an account may try to open in an hour.
+    pub opens_per_hour: u32,
+    /// Duties that an account may give in an hour.
+    pub delegations_per_hour: u32,
+    /// Minutes for which a record is open.
+    pub open_minutes: u32,
+    /// Days in which a record that was opened must be reviewed.
+    pub review_days: u32,
+    /// Most days of a substitution.
+    pub delegation_days: u32,
+}
+
+impl Default for Exceptional {
+    fn default() -> Self {
+        Self::from_flags(&ExceptionalFlags::default())
+    }
+}
+
+impl Exceptional {
+    fn from_flags(flags: &ExceptionalFlags) -> Self {
+        Self {
+            reveals_per_hour: flags.reveals_per_hour.unwrap_or(30),
+            checks_per_hour: flags.checks_per_hour.unwrap_or(60),
+            opens_per_hour: flags.opens_per_hour.unwrap_or(5),
+            delegations_per_hour: flags.delegations_per_hour.unwrap_or(30),
+            open_minutes: flags.open_minutes.unwrap_or(60),
+            review_days: flags.review_days.unwrap_or(3),
+            delegation_days: flags.delegation_days.unwrap_or(31),
+        }
+    }
 }
 
 /// How bearer tokens are verified.
@@ -106,6 +164,20 @@ pub struct Limits {
     pub shutdown_time: Duration,
     /// Connections served at once.
     pub connections: usize,
+    /// Operations open on one websocket.
+    pub streams: usize,
+    /// Subscriptions open for one account.
+    pub streams_per_account: usize,
+    /// Websockets and event streams open from one address.
+    pub live_per_address: usize,
+    /// Subscriptions that an account may begin in a minute.
+    pub subscribes_per_minute: u32,
+    /// Time in which a websocket must be initialised.
+    pub init_time: Duration,
+    /// Silence after which a sign of life is sent, or asked for.
+    pub idle_time: Duration,
+    /// Time for which events are kept in the outbox.
+    pub outbox_time: Duration,
     /// Memory for parsed documents.
     pub document_cache_bytes: u64,
     /// Memory for verified tokens.
@@ -140,6 +212,15 @@ impl Limits {
             body_time: seconds(flags.body_seconds, 15),
             shutdown_time: seconds(flags.shutdown_seconds, 30),
             connections: size(flags.connections, 1024),
+            streams: size(flags.streams, 100),
+            streams_per_account: size(flags.streams_per_account, 200),
+            live_per_address: size(flags.live_per_address, 256),
+            subscribes_per_minute: flags.subscribes_per_minute.unwrap_or(600),
+            init_time: seconds(flags.init_seconds, 10),
+            idle_time: seconds(flags.idle_seconds, 20),
+            outbox_time: Duration::from_secs(
+                u64::from(flags.outbox_hours.unwrap_or(24)).saturating_mul(60 * 60),
+            ),
             document_cache_bytes: flags.document_cache_bytes.unwrap_or(32 << 20).into(),
             token_cache_bytes: flags.token_cache_bytes.unwrap_or(4 << 20).into(),
         }
@@ -151,7 +232,7 @@ impl Flags {
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let (database_url, database) = self.database()?;
         let public_id_key = secret_key("public_id_key", self.public_id_key.as_ref())?;
-        let lookup_key = secret_key("lookup_key", self.lookup_key.as_ref())?;
+        let lookup_key = self.lookup_key()?;
         if public_id_key == lookup_key {
             return Err(invalid(
                 "lookup_key",
@@ -170,8 +251,10 @@ impl Flags {
             log_filter: text(self.log_filter.as_ref()).unwrap_or("info").to_owned(),
             introspection: self.introspection.unwrap_or(false),
             graphiql: self.graphiql.unwrap_or(false),
+            nights: self.nights()?,
             jwt: self.jwt()?,
             limits: self.limits()?,
+            exceptional: self.exceptional()?,
         })
     }
 
@@ -220,6 +303,28 @@ impl Flags {
         })
     }
 
+    /// The key of the look-up hashes.
+    pub fn lookup_key(&self) -> Result<SecretKey, ConfigError> {
+        secret_key("lookup_key", self.lookup_key.as_ref())
+    }
+
+    fn nights(&self) -> Result<Nights, ConfigError> {
+        let nights = Nights {
+            hour: self.snapshot_hour.unwrap_or(2),
+            kept: self.snapshot_nights.unwrap_or(2).into(),
+        };
+        if nights.hour > 23 {
+            return Err(invalid("snapshot_hour", "an hour is a number from 0 to 23."));
+        }
+        if nights.kept == 0 {
+            return Err(invalid(
+                "snapshot_nights",
+                "figures need the facts of one night at least.",
+            ));
+        }
+        Ok(nights)
+    }
+
     fn jwt(&self) -> Result<Jwt, ConfigError> {
         let keys = self.jwt.keys.clone();
         if keys.is_empty() {
@@ -263,6 +368,21 @@ impl Flags {
         })
     }
 
+    /// The bounds on exceptional access; a limit of nought forbids the act, a time must be some.
+    pub fn exceptional(&self) -> Result<Exceptional, ConfigError> {
+        let bounds = Exceptional::from_flags(&self.exceptional);
+        for (key, value, most) in [
+            ("exceptional.open_minutes", bounds.open_minutes, 24 * 60),
+            ("exceptional.review_days", bounds.review_days, 31),
+            ("exceptional.delegation_days", bounds.delegation_days, 366),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(invalid(key, &format!("it must be 1 to {most}.")));
+            }
+        }
+        Ok(bounds)
+    }
+
     /// The limits; every one is above zero and the parser's stack is safe.
     pub fn limits(&self) -> Result<Limits, ConfigError> {
         let limits = Limits::from_flags(&self.limits);
@@ -278,6 +398,8 @@ impl Flags {
             ("limits.header_seconds", flags.header_seconds),
             ("limits.body_seconds", flags.body_seconds),
             ("limits.connections", flags.connections),
+            ("limits.init_seconds", flags.init_seconds),
+            ("limits.idle_seconds", flags.idle_seconds),
         ] {
             if value == Some(0) {
                 return Err(invalid(key, "it must be above zero, or no request can succeed."));

@@ -51,6 +51,31 @@ fn defaults_and_the_file_are_enough() {
 }
 
 #[test]
+fn exceptional_access_has_defaults_and_bounds() {
+    let settings = read(&complete(), &[]).unwrap().exceptional;
+    assert_eq!(settings, super::settings::Exceptional::default());
+    assert_eq!((settings.reveals_per_hour, settings.checks_per_hour), (30, 60));
+    assert_eq!(
+        (settings.open_minutes, settings.review_days, settings.delegation_days),
+        (60, 3, 31)
+    );
+    let text = format!("{}[exceptional]\nopen_minutes = 15\nreveals_per_hour = 0\n", complete());
+    let settings = read(&text, &["--review-days", "7"]).unwrap().exceptional;
+    assert_eq!((settings.open_minutes, settings.review_days), (15, 7));
+    assert_eq!(settings.reveals_per_hour, 0, "an act may be forbidden by its limit");
+    for (flag, key) in [
+        ("--open-minutes", "exceptional.open_minutes"),
+        ("--review-days", "exceptional.review_days"),
+        ("--delegation-days", "exceptional.delegation_days"),
+    ] {
+        for wrong in ["0", "1441"] {
+            let error = read(&complete(), &[flag, wrong]).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+}
+
+#[test]
 fn flags_win_over_the_file_and_replace_lists() {
     let text =
         format!("listen = '127.0.0.1:1'\ngraphiql = true\n{}[limits]\ndepth = 9\n", complete());

@@ -5,13 +5,14 @@
 
 use std::future::Future;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use super::Cx;
 use crate::access::action::Action;
+use crate::access::filter::Key;
 use crate::error::{Error, Result};
-use crate::store::tx::{KEY_REUSED, Tx};
+use crate::store::tx::{KEY_REUSED, Tx, VERSION};
 
 /// The shortest and the longest idempotency key.
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=64;
@@ -39,9 +40,13 @@ impl Cx {
     /// Runs an act whole or not at all. With a key, the same request is answered again without a
     /// second act, and another request is refused as a conflict.
     pub async fn act<A: Act>(&self, act: &A, key: Option<&str>) -> Result<A::Done> {
+        #[cfg(feature = "leaks")]
+        self.budget.act();
         match self.attempt(act, key).await {
             // Another act on the same rows, or the same request, was quicker: look again, once.
-            Err(Error::Conflict { what }) if what != KEY_REUSED => self.attempt(act, key).await,
+            Err(Error::Conflict { what }) if what != KEY_REUSED && what != VERSION => {
+                self.attempt(act, key).await
+            }
             other => other,
         }
     }
@@ -74,6 +79,11 @@ async fn run<A: Act>(act: &A, key: Option<&str>, tx: &mut Tx) -> Result<A::Done>
         tx.remember(once, serde_json::to_string(&done).map_err(odd)?).await?;
     }
     Ok(done)
+}
+
+/// Writes the key that an act names, for the hash of its request.
+pub(super) fn key_id<S: Serializer>(key: &Option<Key>, to: S) -> Result<S::Ok, S::Error> {
+    key.map(|key| (key.student, key.id)).serialize(to)
 }
 
 fn check_key(key: &str) -> Result<()> {

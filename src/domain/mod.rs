@@ -4,13 +4,21 @@
 
 pub mod act;
 pub mod attendance;
+pub mod contact;
+pub mod exam;
+pub mod exceptional;
+pub mod explain;
+pub mod live;
+pub mod policy;
 pub mod score;
 pub mod statistics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
+use xueji_entity::value::looks_masked;
 
 use crate::access::action::Action;
 use crate::access::caller::Caller;
@@ -18,20 +26,48 @@ use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::view::Registry;
 use crate::clock::Clock;
+use crate::config::settings::Exceptional;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::read::Rows;
-pub use crate::store::tx::KEY_REUSED;
 use crate::store::tx::Tx;
+pub use crate::store::tx::{KEY_REUSED, VERSION};
 
 /// What one request has asked for so far, whatever its root fields and aliases are.
 #[derive(Debug, Default)]
 pub struct Budget {
     rows: AtomicU64,
     lists: AtomicU64,
+    /// The limits of exceptional acts.
+    pub exceptional: Exceptional,
+    turn: Mutex<()>,
+    #[cfg(feature = "leaks")]
+    acted: std::sync::atomic::AtomicBool,
 }
 
 impl Budget {
+    /// A request that has asked for nothing yet.
+    pub fn new(exceptional: Exceptional) -> Self {
+        Self { exceptional, ..Self::default() }
+    }
+
+    /// Waits until the root fields before this one are answered; the next one waits for the guard.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Notes that the request has changed something.
+    #[cfg(feature = "leaks")]
+    pub fn act(&self) {
+        self.acted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request has changed something.
+    #[cfg(feature = "leaks")]
+    pub fn has_acted(&self) -> bool {
+        self.acted.load(Ordering::Relaxed)
+    }
+
     /// Adds rows that were read; the sum so far.
     pub fn rows(&self, more: u64) -> u64 {
         self.rows.fetch_add(more, Ordering::Relaxed).saturating_add(more)
@@ -74,8 +110,7 @@ impl Cx {
 
 /// Refuses what a mask left of a text: a masked value is never taken for a new one (promise 6).
 pub(crate) fn refuse_masked(field: &str, text: &str) -> Result<()> {
-    let masked = text.contains("***") || (!text.is_empty() && text.chars().all(|c| c == '*'));
-    if masked {
+    if looks_masked(text) {
         return Err(Error::invalid(
             field.to_owned(),
             "this is a masked text; enter the value itself, or leave it as it is",

@@ -12,9 +12,6 @@ use crate::error::{Error, Result};
 use crate::store::read::Rows;
 use crate::store::tally::{CourseClass, ScoreSum};
 
-/// The fewest students that a mean beside a row may stand for.
-pub const MEAN_THRESHOLD: i64 = 10;
-
 /// The sum of one student's scores of one examination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
@@ -90,12 +87,13 @@ pub async fn course_means(
     if wanted.is_empty() {
         return Ok(vec![None; rows.len()]);
     }
+    let threshold = cx.caller.session.policy.disclosure.threshold;
     let means: HashMap<CourseClass, Thousandths> = cx
         .store
         .class_sums(&score_scope(cx)?, &wanted)
         .await?
         .into_iter()
-        .filter(|sum| sum.students >= MEAN_THRESHOLD && sum.differ)
+        .filter(|sum| sum.students >= threshold && sum.differ)
         .filter_map(|sum| Some((sum.class, mean(sum.sum, sum.scores)?)))
         .collect();
     Ok(of.into_iter().map(|class| means.get(&class?).copied()).collect())

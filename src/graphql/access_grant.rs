@@ -3,7 +3,8 @@
 use chrono::NaiveDate;
 use sea_orm::prelude::DateTimeUtc;
 use xueji_entity::value::{
-    AccountId, ClassGroupId, CourseId, OrganisationId, StudentId, YearLevelId,
+    AccessGrantId, AccountId, ClassGroupId, CourseId, Narrative, OrganisationId, StudentId,
+    YearLevelId,
 };
 
 use crate::access::view::Join;
@@ -23,6 +24,10 @@ view! {
         until: Option<NaiveDate> = Directory,
         /// The instant of revocation; null unless revoked.
         ended_at: Option<DateTimeUtc> = Directory,
+        /// The instant at which it ends within its days; null where days are enough.
+        expires_at: Option<DateTimeUtc> = Directory,
+        /// Why it was given to a substitute.
+        reason: Option<Narrative> = Narrative,
     }
     keys {
         account_id: AccountId = Directory,
@@ -31,6 +36,8 @@ view! {
         course_id: Option<CourseId> = Directory,
         year_level_id: Option<YearLevelId> = Directory,
         organisation_id: Option<OrganisationId> = Directory,
+        granted_by_id: Option<AccountId> = Directory,
+        delegated_from_id: Option<AccessGrantId> = Directory,
     }
     unseen { id }
     computed {
@@ -38,5 +45,9 @@ view! {
     relations {
         /// The account.
         account: one account by Join::To("account_id"), key account_id;
+        /// The account that gave it to a substitute.
+        granted_by: one account by Join::To("granted_by_id"), key granted_by_id;
+        /// The grant that it was given from.
+        delegated_from: one access_grant by Join::To("delegated_from_id"), key delegated_from_id;
     }
 }

@@ -125,7 +125,7 @@ impl AttendanceRecordPayload {
 }
 
 /// What recording the attendance of a class has done.
-#[Object]
+#[Object(serial)]
 impl AttendanceRecordPayload {
     /// The attendance of the class on that day, as you may see it.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]

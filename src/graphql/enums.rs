@@ -17,6 +17,7 @@ macro_rules! enums {
     };
 }
 enums! {
+    access_review::ReviewState,
     account::AccountKind,
     aid_grant::AidState,
     aid_programme::AidKind,

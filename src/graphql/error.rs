@@ -8,7 +8,7 @@ use xueji_entity::value::Language;
 
 use super::scalar::sentence;
 use crate::access::caller::Caller;
-use crate::domain::KEY_REUSED;
+use crate::domain::{KEY_REUSED, VERSION};
 use crate::error::{Error, Why};
 
 /// The sentence of an error for people.
@@ -32,6 +32,10 @@ fn why(error: &Error) -> Why {
         Error::Conflict { what } if what == KEY_REUSED => Why::new(
             "this idempotency key was used for another request; send this one with a new key",
             "该幂等键已用于另一个请求；请换用新的幂等键",
+        ),
+        Error::Conflict { what } if what == VERSION => Why::new(
+            "version: what you see of this was changed meanwhile; read it again and send its version",
+            "version：您所见的内容已被更改；请重新读取并使用新的版本",
         ),
         Error::Conflict { .. } => Why::new(
             "this is on file already or was changed meanwhile; read it again",
@@ -58,6 +62,7 @@ fn extend(error: &Error, extensions: &mut ErrorExtensionValues) {
             "coordinates",
             async_graphql::Value::from(columns.iter().map(String::as_str).collect::<Vec<_>>()),
         ),
+        Error::Conflict { what } if what == VERSION => extensions.set("field", VERSION),
         Error::Unauthenticated
         | Error::NotFound { .. }
         | Error::Conflict { .. }

@@ -2,6 +2,7 @@
 
 use xueji_entity::value::{Address, Code, IdNumber, Narrative, PersonName, Phone, Sealed};
 
+use crate::access::catalogue::Class;
 use crate::access::view::Join;
 use crate::view;
 
@@ -38,6 +39,9 @@ view! {
     }
     unseen { student_id, id, phone_hash, id_number_hash, account_id, lifecycle, row_version, updated_at }
     computed {
+        /// The version of what you see in full of telephone and address, for
+        /// `guardianContactUpdate`; it is yours alone and changes with nothing else.
+        contact_version = Organisation Class::Seen,
     }
     relations {
         /// The pupil.

@@ -6,11 +6,13 @@
 pub mod engine;
 mod enums;
 pub mod error;
+pub mod explain;
 pub mod mutation;
 pub mod query;
 pub mod scalar;
 
 pub mod access_grant;
+pub mod access_review;
 pub mod account;
 pub mod aid_grant;
 pub mod aid_programme;
@@ -19,15 +21,19 @@ pub mod archive_item;
 pub mod attendance;
 pub mod class_group;
 pub mod class_membership;
+pub mod contact;
 pub mod course;
+pub mod disclosure;
 pub mod duty;
 pub mod enrollment;
 pub mod exam;
 pub mod exam_course;
+pub mod exceptional;
 pub mod guardian;
 pub mod guardianship;
 pub mod identity_document;
 pub mod organisation;
+pub mod policy;
 pub mod reward;
 pub mod sanction;
 pub mod school_year;
@@ -36,18 +42,19 @@ pub mod staff;
 pub mod statistics;
 pub mod student;
 pub mod student_number;
+pub mod subscription;
 pub mod term;
 pub mod viewer;
 pub mod year_level;
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{SDLExportOptions, Schema};
 
 use crate::access::view::{Registry, View};
 
 /// The schema of the registry.
-pub type XuejiSchema = Schema<query::Query, mutation::Mutation, EmptySubscription>;
+pub type XuejiSchema = Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
 /// All nouns, in the order of their policy ids.
 pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
@@ -79,6 +86,8 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         reward::Reward::SHAPE,
         sanction::Sanction::SHAPE,
         aid_grant::AidGrant::SHAPE,
+        disclosure::Disclosure::SHAPE,
+        access_review::AccessReview::SHAPE,
     ];
     // The shapes are constants of this crate; a test builds the registry, so this cannot fail later.
     Registry::new(&shapes).unwrap_or_default()
@@ -121,7 +130,7 @@ impl Default for Limits {
 /// Builds the schema. Data of a request (its `Cx`) comes with the request.
 pub fn build_schema(limits: Limits) -> XuejiSchema {
     let query = query::Query::default();
-    let builder = Schema::build(query, mutation::Mutation::default(), EmptySubscription)
+    let builder = Schema::build(query, mutation::Mutation::default(), subscription::Subscription)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)

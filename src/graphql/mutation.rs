@@ -2,9 +2,21 @@
 
 use async_graphql::MergedObject;
 
+use super::access_review::AccessReviewMutation;
 use super::attendance::AttendanceMutation;
+use super::contact::ContactMutation;
+use super::exam::ExamMutation;
+use super::exceptional::ExceptionalMutation;
+use super::policy::PolicyMutation;
 
 /// What changes the registry. Each field takes one `input`; with the same `idempotencyKey` a
 /// request that arrives twice is done once.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AttendanceMutation);
+pub struct Mutation(
+    AttendanceMutation,
+    ContactMutation,
+    ExamMutation,
+    PolicyMutation,
+    ExceptionalMutation,
+    AccessReviewMutation,
+);

@@ -1,13 +1,19 @@
 //! The root: the nouns, the viewer, any node, and the code lists.
 
+use std::borrow::Cow;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry as Meta;
 use async_graphql::{
-    Context, ID, MergedObject, Object, Result as GraphResult, ServerError, ServerResult,
+    ContainerType, Context, ContextSelectionSet, ID, MergedObject, Object, ObjectType, OutputType,
+    Positioned, Result as GraphResult, ServerError, ServerResult, Value,
 };
 use xueji_entity::value::{Language, code};
 
 use super::engine::output::AnyNode;
 use super::engine::roots::Roots;
 use super::error::{to_server, without_caller};
+use super::explain::ExplainQuery;
 use super::scalar::Code;
 use super::statistics::StatisticsQuery;
 use super::viewer::Viewer;
@@ -16,7 +22,45 @@ use crate::error::Error;
 
 /// Where every question starts.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(Base, Roots, StatisticsQuery);
+#[graphql(name = "Query")]
+struct Parts(Base, Roots, StatisticsQuery, ExplainQuery);
+
+/// Where every question starts. Its fields are answered one after the other: the library runs them side by side and
+/// takes back all of them at the first error, so which error that is, and what was read by then, would be a matter of
+/// time, and time depends on rows that the caller may not see.
+#[derive(Debug, Default)]
+pub struct Query(Parts);
+
+impl OutputType for Query {
+    fn type_name() -> Cow<'static, str> {
+        <Parts as OutputType>::type_name()
+    }
+
+    fn create_type_info(meta: &mut Meta) -> String {
+        Parts::create_type_info(meta)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        async_graphql::resolver_utils::resolve_container(ctx, self).await
+    }
+}
+
+impl ContainerType for Query {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        let budget = ctx.data_opt::<Cx>().map(|cx| cx.budget.clone());
+        let _turn = match &budget {
+            Some(budget) => Some(budget.turn().await),
+            None => None,
+        };
+        self.0.resolve_field(ctx).await
+    }
+}
+
+impl ObjectType for Query {}
 
 /// The request's view of the registry; without a caller nothing is answered.
 pub(crate) fn context<'c>(ctx: &Context<'c>) -> ServerResult<&'c Cx> {

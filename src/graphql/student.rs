@@ -109,6 +109,9 @@ view! {
         attendance_summary = Attendance Class::Derived(&["attendance.kind"]),
         /// The sum of the scores of one examination (总分).
         exam_total = Academic Class::Derived(&["score.value"]),
+        /// The version of what you see in full of telephone, e-mail, postal code and addresses, for
+        /// `studentContactUpdate`; it is yours alone and changes with nothing else.
+        contact_version = Organisation Class::Seen,
     }
     relations {
         /// The live enrolment (学籍).
@@ -139,5 +142,7 @@ view! {
         aid_grants: many aid_grant by Join::OfStudent, bounded true, order [("granted_on", true)];
         /// The archive (学籍档案).
         archive: one archive by Join::OfStudent;
+        /// Who else was shown what of this pupil in full (披露记录), the newest first.
+        disclosures: many disclosure by Join::OfStudent, order [("at", true)];
     }
 }

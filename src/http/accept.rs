@@ -120,6 +120,35 @@ pub(super) fn media(headers: &HeaderMap) -> Option<Media> {
     }
 }
 
+/// Whether the client reads a stream of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Events {
+    /// It does not say so. A wildcard does not count: no tool that sends one reads a stream.
+    No,
+    /// It does, but likes a single answer better.
+    Also,
+    /// It likes a stream better, or takes nothing else.
+    Rather,
+}
+
+/// Whether the client reads `text/event-stream`.
+pub(super) fn events(headers: &HeaderMap) -> Events {
+    let ranges = ranges(headers, header::ACCEPT);
+    let best = |names: &[&str]| {
+        let named = ranges.iter().enumerate();
+        named
+            .filter(|(_, range)| names.contains(&range.range.as_str()) && range.quality > 0)
+            .map(|(place, range)| (range.quality, usize::MAX - place))
+            .max()
+    };
+    let json = ["application/graphql-response+json", "application/json", "application/*", "*/*"];
+    match (best(&["text/event-stream"]), best(&json)) {
+        (None, _) => Events::No,
+        (Some(stream), Some(json)) if json > stream => Events::Also,
+        (Some(_), _) => Events::Rather,
+    }
+}
+
 /// The language of messages: the better liked of Chinese and English, English when neither is named.
 pub(super) fn language(headers: &HeaderMap) -> Language {
     let mut chosen = (0, Language::default());
@@ -189,6 +218,20 @@ mod tests {
     #[case(&[""], None)]
     fn media_types(#[case] accept: &[&str], #[case] expected: Option<Media>) {
         assert_eq!(media(&headers(header::ACCEPT, accept)), expected);
+    }
+
+    #[rstest]
+    #[case(&[], Events::No)]
+    #[case(&["*/*"], Events::No)]
+    #[case(&["text/*"], Events::No)]
+    #[case(&["text/event-stream"], Events::Rather)]
+    #[case(&["text/event-stream;q=0"], Events::No)]
+    #[case(&["text/event-stream, application/json"], Events::Rather)]
+    #[case(&["application/json, text/event-stream"], Events::Also)]
+    #[case(&["application/json;q=0.5", "text/event-stream;q=0.6"], Events::Rather)]
+    #[case(&["*/*, text/event-stream;q=0.9"], Events::Also)]
+    fn streams(#[case] accept: &[&str], #[case] expected: Events) {
+        assert_eq!(events(&headers(header::ACCEPT, accept)), expected);
     }
 
     #[rstest]

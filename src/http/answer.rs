@@ -97,6 +97,47 @@ pub(super) fn executed(
     response
 }
 
+/// An answer as the transports of streams carry it.
+pub(super) enum Told {
+    /// The whole result of an execution, as JSON.
+    Result(String),
+    /// The list of errors of a request that was not executed, as JSON.
+    Errors(String),
+}
+
+/// The answer of the backend for a stream. With `executed` false it never counts as an execution.
+pub(super) fn told(
+    mut answer: async_graphql::Response,
+    executed: bool,
+    language: Language,
+    request_id: &str,
+) -> Told {
+    for error in &mut answer.errors {
+        complete(error, language, request_id);
+    }
+    let never_executed = answer.data == Value::Null
+        && !answer.errors.is_empty()
+        && answer.errors.iter().all(|error| error.path.is_empty());
+    if !executed || never_executed {
+        return Told::Errors(serde_json::to_string(&answer.errors).unwrap_or_default());
+    }
+    let wire =
+        Wire { errors: &answer.errors, data: Some(&answer.data), extensions: &answer.extensions };
+    match serde_json::to_string(&wire) {
+        Ok(text) => Told::Result(text),
+        Err(error) => {
+            tracing::error!(request_id, category = ?error.classify(), "an answer could not be written");
+            told_refusal(&caller::internal(), language, request_id)
+        }
+    }
+}
+
+/// A request that ended early, for a stream.
+pub(super) fn told_refusal(refusal: &Refusal, language: Language, request_id: &str) -> Told {
+    let errors = [refusal.error(language, request_id)];
+    Told::Errors(serde_json::to_string(&errors).unwrap_or_default())
+}
+
 /// The answer to a request that ended early.
 pub(super) fn refused(
     refusal: &Refusal,

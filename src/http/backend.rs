@@ -4,7 +4,9 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
+use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 
 use super::accept::Language;
@@ -24,6 +26,11 @@ pub trait Backend: Send + Sync + 'static {
     /// An id of the account for the log; never a name or number of a person.
     fn account(&self, caller: &Self::Caller) -> String;
 
+    /// Whether a purpose is one that a request may state; asked before anything else of the request.
+    fn knows_purpose(&self, _code: &str) -> bool {
+        true
+    }
+
     /// Executes a request. Without a token the caller is `None` and the backend decides what that may see.
     ///
     /// An answer whose only content is an error with the code `UNAUTHENTICATED` or `UNAVAILABLE` becomes 401 or 503.
@@ -34,8 +41,62 @@ pub trait Backend: Send + Sync + 'static {
         meta: RequestMeta,
     ) -> impl Future<Output = async_graphql::Response> + Send;
 
+    /// Opens the stream of a subscription, or answers why not. The backend asks for each event anew what
+    /// its caller may be told, and ends the stream when there is nothing left to tell them.
+    fn subscribe(
+        self: Arc<Self>,
+        caller: Self::Caller,
+        operation: Operation,
+        meta: RequestMeta,
+    ) -> impl Future<Output = Result<Steps, async_graphql::Response>> + Send;
+
     /// Whether the parts that the application needs are there.
     fn ready(&self) -> impl Future<Output = Readiness> + Send;
+}
+
+/// An operation that can be executed more than once: a subscription is, for each of its events.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The document, parsed and within the limits.
+    pub document: Arc<ExecutableDocument>,
+    /// Which operation of the document.
+    pub name: Option<String>,
+    /// Values of the variables.
+    pub variables: Variables,
+    /// Whether the schema may be read.
+    pub introspection: bool,
+}
+
+impl Operation {
+    /// A request that executes it.
+    pub fn request(&self) -> async_graphql::Request {
+        let mut request = async_graphql::Request::new("").variables(self.variables.clone());
+        request.operation_name.clone_from(&self.name);
+        request.set_parsed_query((*self.document).clone());
+        if self.introspection { request } else { request.disable_introspection() }
+    }
+}
+
+/// What a stream gives, one after the other; nothing follows an [`Step::End`].
+pub type Steps = BoxStream<'static, Step>;
+
+/// One step of a stream.
+#[derive(Debug)]
+pub enum Step {
+    /// The answer to an event.
+    Event {
+        /// The id of this answer, in its errors.
+        request_id: Arc<str>,
+        /// The answer.
+        answer: async_graphql::Response,
+    },
+    /// The stream has ended, for this reason.
+    End {
+        /// A word for log and metrics.
+        reason: &'static str,
+        /// The errors that say why.
+        answer: async_graphql::Response,
+    },
 }
 
 /// Why a verified token leads to no caller.
@@ -58,6 +119,8 @@ pub struct RequestMeta {
     pub request_id: Arc<str>,
     /// Language of messages.
     pub language: Language,
+    /// What the answer is wanted for, as `Xueji-Purpose` says it.
+    pub purpose: Option<Arc<str>>,
     /// Address of the other end of the connection, which may be a proxy.
     pub remote: Option<SocketAddr>,
     /// The document, parsed and within the limits.
@@ -73,6 +136,8 @@ pub struct RequestMeta {
 pub struct Readiness {
     /// Name of each part, such as `database` and `policy`, and whether it is there.
     pub parts: Vec<(&'static str, bool)>,
+    /// What is wrong with a part that is there or not there, without a value of a row.
+    pub notes: Vec<(&'static str, String)>,
 }
 
 impl Readiness {

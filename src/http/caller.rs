@@ -3,29 +3,40 @@
 //! A request without the header has no caller; one with a header that does not lead to an account is refused, so that
 //! an expired token never looks like an anonymous visit.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::{
     backend::{AuthFailure, Backend},
     refusal::{Code, Refusal},
 };
-use crate::auth::jwt::{KeySet, TokenError};
+use crate::auth::jwt::{Claims, KeySet, TokenError};
 
 const REALM: &str = "Bearer realm=\"xueji\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"xueji\", error=\"invalid_token\"";
 const INVALID_REQUEST: &str = "Bearer realm=\"xueji\", error=\"invalid_request\"";
 
-/// Finds the caller of a request.
+/// Finds the caller of a request, with what their token says.
 pub(super) async fn caller<B: Backend>(
     backend: &B,
     keys: &KeySet,
     headers: &HeaderMap,
-) -> Result<Option<B::Caller>, Refusal> {
+) -> Result<Option<(Arc<Claims>, B::Caller)>, Refusal> {
     let Some(token) = bearer(headers)? else {
         return Ok(None);
     };
     let claims = keys.verify(token).map_err(refused)?;
-    backend.authenticate(claims).await.map(Some).map_err(|failure| match failure {
+    let caller = again(backend, &claims).await?;
+    Ok(Some((claims, caller)))
+}
+
+/// Finds the caller for a token that was verified before: the account may have changed since.
+pub(super) async fn again<B: Backend>(
+    backend: &B,
+    claims: &Arc<Claims>,
+) -> Result<B::Caller, Refusal> {
+    backend.authenticate(Arc::clone(claims)).await.map_err(|failure| match failure {
         AuthFailure::UnknownAccount => {
             unauthenticated("the token's account is not known here", "令牌对应的账户不存在")
         }
@@ -37,8 +48,24 @@ pub(super) async fn caller<B: Backend>(
     })
 }
 
+/// The refusal of what nobody may open without a token.
+pub(super) fn anonymous() -> Refusal {
+    Refusal::transport(
+        StatusCode::UNAUTHORIZED,
+        Code::Unauthenticated,
+        "sign in: this needs a valid token",
+        "请先登录：需要有效的令牌",
+    )
+    .header(header::WWW_AUTHENTICATE, challenge())
+}
+
+/// The refusal once a token has run out.
+pub(super) fn expired() -> Refusal {
+    refused(TokenError::Expired)
+}
+
 /// The token of the one `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -64,6 +91,41 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         ));
     }
     Ok(Some(token))
+}
+
+/// Longest code of a purpose.
+const PURPOSE_BYTES: usize = 64;
+
+/// What the answer is wanted for, from the one `Xueji-Purpose` header: a code, whose meaning the
+/// policy knows. A code that cannot be one, or that the policy does not know, is refused here.
+pub(super) fn purpose<B: Backend>(
+    backend: &B,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<str>>, Refusal> {
+    let mut values = headers.get_all("xueji-purpose").into_iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let code = value.to_str().unwrap_or_default();
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let shaped = (1..=PURPOSE_BYTES).contains(&code.len()) && code.bytes().all(word);
+    if values.next().is_some() || !shaped {
+        return Err(Refusal::transport(
+            StatusCode::BAD_REQUEST,
+            Code::InvalidInput,
+            "the Xueji-Purpose header holds one code of a purpose, in small letters, digits and _",
+            "Xueji-Purpose 请求头须为一个用途代码，由小写字母、数字和下划线组成",
+        ));
+    }
+    if !backend.knows_purpose(code) {
+        return Err(Refusal::transport(
+            StatusCode::BAD_REQUEST,
+            Code::InvalidInput,
+            "the Xueji-Purpose header names a purpose that the policy does not know; viewer.purposes lists those it knows",
+            "Xueji-Purpose 请求头中的用途不在策略之内；可用的用途见 viewer.purposes",
+        ));
+    }
+    Ok(Some(code.into()))
 }
 
 fn refused(error: TokenError) -> Refusal {

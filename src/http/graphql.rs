@@ -3,7 +3,7 @@
 //! The order of checks is fixed: method, `Accept`, token, content type, body, document, operation. What fails early
 //! costs little. No rule of the registry stands here, and nothing of a document or a value is logged.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{
     Value, Variables,
@@ -22,10 +22,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     App, RemoteAddr,
-    accept::{self, Language, Media},
+    accept::{self, Events, Language, Media},
     answer,
-    backend::{Backend, RequestMeta},
-    caller,
+    backend::{Backend, Operation, RequestMeta},
+    caller, guard,
+    live::{events, socket},
     observe::{Observed, RequestId},
     params::{self, Params},
     refusal::{Code, Refusal},
@@ -36,6 +37,9 @@ pub(super) async fn serve<B: Backend>(
     State(app): State<Arc<App<B>>>,
     request: Request,
 ) -> Result<Response, Infallible> {
+    if socket::is_upgrade(&request) {
+        return Ok(socket::upgrade(app, request).await);
+    }
     let language = accept::language(request.headers());
     let request_id = RequestId::of(&request);
     let media = accept::media(request.headers());
@@ -47,7 +51,10 @@ pub(super) async fn serve<B: Backend>(
         Err(_elapsed) => Err(too_slow(limit)),
     };
     let mut response = match done {
-        Ok(answer) => answer::executed(answer, media.unwrap_or(Media::Json), language, &request_id),
+        Ok(Done::Answer(answer)) => {
+            answer::executed(answer, media.unwrap_or(Media::Json), language, &request_id)
+        }
+        Ok(Done::Events(response)) => response,
         Err(refusal) => {
             answer::refused(&refusal, media.unwrap_or(Media::Json), language, &request_id)
         }
@@ -56,19 +63,28 @@ pub(super) async fn serve<B: Backend>(
     Ok(response)
 }
 
+/// How a request was answered.
+enum Done {
+    /// With one answer.
+    Answer(async_graphql::Response),
+    /// With a stream of events.
+    Events(Response),
+}
+
 async fn run<B: Backend>(
-    app: &App<B>,
+    app: &Arc<App<B>>,
     request: Request,
     media: Option<Media>,
     language: Language,
     request_id: &RequestId,
     observed: &mut Observed,
-) -> Result<async_graphql::Response, Refusal> {
+) -> Result<Done, Refusal> {
     let (parts, body) = request.into_parts();
     if !matches!(parts.method, Method::GET | Method::POST) {
         return Err(method_not_allowed("GET, POST"));
     }
-    if media.is_none() {
+    let streams = accept::events(&parts.headers);
+    if media.is_none() && streams == Events::No {
         return Err(Refusal::transport(
             StatusCode::NOT_ACCEPTABLE,
             Code::InvalidInput,
@@ -76,53 +92,91 @@ async fn run<B: Backend>(
             "响应类型为 application/graphql-response+json 或 application/json，请在 Accept 中声明其一",
         ));
     }
+    let purpose = caller::purpose(&*app.backend, &parts.headers)?;
     let caller = caller::caller(&*app.backend, &app.keys, &parts.headers).await?;
-    observed.account = caller.as_ref().map(|caller| app.backend.account(caller));
-    let mut params = if parts.method == Method::GET {
+    observed.account = caller.as_ref().map(|(_, caller)| app.backend.account(caller));
+    let params = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
     } else {
         params::from_json(&read_body(&parts.headers, body, app).await?)?
     };
-    let document = app.documents.get(&params.query, &app.options.limits)?;
-    let (operation, operation_name) = select(&document, params.operation_name.as_deref())?;
-    let operation_type = operation.ty;
-    observed.operation_type = Some(operation_type);
-    observed.operation_name.clone_from(&operation_name);
-    match operation_type {
-        OperationType::Query => {}
-        OperationType::Mutation if parts.method == Method::POST => {}
-        OperationType::Mutation => return Err(method_not_allowed("POST")),
-        OperationType::Subscription => {
+    let mut meta = RequestMeta {
+        request_id: request_id.text(),
+        language,
+        purpose,
+        remote: parts.extensions.get::<RemoteAddr>().map(|remote| remote.0),
+        document: Arc::new(nothing()),
+        operation_type: OperationType::Query,
+        operation_name: None,
+    };
+    let operation = match admit(app, params, &mut meta, observed) {
+        Ok(operation) => operation,
+        // Whoever reads a stream alone is told there what is wrong with the document.
+        Err(refusal) if streams == Events::Rather && refusal.is_of_document() => {
+            return Ok(Done::Events(events::refused(&refusal, &meta)));
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    match meta.operation_type {
+        OperationType::Mutation if parts.method != Method::POST => {
+            return Err(method_not_allowed("POST"));
+        }
+        OperationType::Subscription if streams == Events::No => {
             return Err(Refusal::request(
                 Code::ValidationFailed,
-                "subscriptions are not served over this transport",
-                "此传输方式不支持订阅",
+                "a subscription needs a websocket (graphql-transport-ws), or a client that accepts text/event-stream",
+                "订阅须使用 WebSocket（graphql-transport-ws），或在 Accept 中声明 text/event-stream",
             ));
         }
+        OperationType::Subscription => {
+            let (claims, caller) = caller.ok_or_else(caller::anonymous)?;
+            let line = parts.extensions.get().cloned();
+            let opened = events::open(app, claims, caller, operation, meta, line).await?;
+            return Ok(Done::Events(opened));
+        }
+        OperationType::Query | OperationType::Mutation => {}
+    }
+    let caller = caller.map(|(_, caller)| caller);
+    if streams == Events::Rather {
+        let answer = app.backend.execute(caller, operation.request(), meta.clone()).await;
+        return Ok(Done::Events(events::single(answer, &meta)));
+    }
+    Ok(Done::Answer(app.backend.execute(caller, operation.request(), meta).await))
+}
+
+/// A document of nothing, until the one of the request is known.
+pub(super) fn nothing() -> ExecutableDocument {
+    ExecutableDocument {
+        operations: DocumentOperations::Multiple(HashMap::new()),
+        fragments: HashMap::new(),
+    }
+}
+
+/// Reads the document and selects its operation, within all limits, whatever transport it came by.
+pub(super) fn admit<B: Backend>(
+    app: &App<B>,
+    mut params: Params,
+    meta: &mut RequestMeta,
+    observed: &mut Observed,
+) -> Result<Operation, Refusal> {
+    let document = app.documents.get(&params.query, &app.options.limits)?;
+    let (operation, operation_name) = select(&document, params.operation_name.as_deref())?;
+    observed.operation_type = Some(operation.ty);
+    observed.operation_name.clone_from(&operation_name);
+    if operation.ty == OperationType::Subscription {
+        guard::one_stream(operation)?;
     }
     nulls(operation, &params.variables)?;
     defaults(operation, &mut params.variables);
-    let meta = RequestMeta {
-        request_id: request_id.text(),
-        language,
-        remote: parts.extensions.get::<RemoteAddr>().map(|remote| remote.0),
-        document: Arc::clone(&document),
-        operation_type,
-        operation_name,
-    };
-    let request = graphql_request(params, &document, app.options.introspection);
-    Ok(app.backend.execute(caller, request, meta).await)
-}
-
-fn graphql_request(
-    params: Params,
-    document: &ExecutableDocument,
-    introspection: bool,
-) -> async_graphql::Request {
-    let mut request = async_graphql::Request::new(params.query).variables(params.variables);
-    request.operation_name = params.operation_name;
-    request.set_parsed_query(document.clone());
-    if introspection { request } else { request.disable_introspection() }
+    meta.operation_type = operation.ty;
+    meta.operation_name = operation_name;
+    meta.document = Arc::clone(&document);
+    Ok(Operation {
+        document,
+        name: params.operation_name,
+        variables: params.variables,
+        introspection: app.options.introspection,
+    })
 }
 
 /// Reads the body within its size and time.
@@ -177,7 +231,7 @@ fn too_large(max: usize) -> Refusal {
     )
 }
 
-fn too_slow(limit: Duration) -> Refusal {
+pub(super) fn too_slow(limit: Duration) -> Refusal {
     let seconds = limit.as_secs_f32();
     Refusal::transport(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+};
 use async_graphql::{Name, Pos, Positioned};
 
 use super::refusal::{Code, Refusal};
@@ -149,6 +151,29 @@ pub fn document(document: &ExecutableDocument, limits: &Limits) -> Result<Cost, 
         within(walk.fragment(name)?, limits)?;
     }
     Ok(total)
+}
+
+/// Checks that a subscription opens one stream: exactly one root field, by itself and without conditions.
+pub fn one_stream(operation: &OperationDefinition) -> Result<(), Refusal> {
+    let items = &operation.selection_set.node.items;
+    let one = match items.as_slice() {
+        [item] => match &item.node {
+            Selection::Field(field) => {
+                field.node.directives.is_empty() && !field.node.name.node.starts_with("__")
+            }
+            Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+        },
+        _ => false,
+    };
+    if one {
+        return Ok(());
+    }
+    let refusal = Refusal::request(
+        Code::ValidationFailed,
+        "a subscription has exactly one root field, written without fragment or directive",
+        "订阅须恰有一个根字段，且不得使用片段或指令",
+    );
+    Err(refusal.at(operation.selection_set.pos))
 }
 
 fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {

@@ -53,10 +53,23 @@ pub fn metrics_handle() -> &'static PrometheusHandle {
             format!("{PREFIX}_http_requests_in_flight"),
             "Requests being answered"
         );
+        metrics::describe_gauge!(
+            format!("{PREFIX}_policy_version"),
+            "Number of the published policy in force"
+        );
+        metrics::describe_gauge!(
+            format!("{PREFIX}_policy_refused"),
+            "1 while this server's policy files, or the published version, are refused"
+        );
+        metrics::describe_counter!(
+            format!("{PREFIX}_policy_refusals_total"),
+            "Policies that were refused"
+        );
         metrics::describe_histogram!(
             format!("{PREFIX}_http_request_duration_seconds"),
             "Time to an answer in seconds"
         );
+        super::live::describe();
         handle
     })
 }
@@ -74,10 +87,27 @@ pub(super) async fn readyz<B: Backend>(State(app): State<Arc<App<B>>>) -> Respon
     };
     let status =
         if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let state = |there: &bool| Value::from(if *there { "ok" } else { "unavailable" });
-    let parts: Map<_, _> =
-        readiness.parts.iter().map(|(name, there)| ((*name).to_owned(), state(there))).collect();
-    (status, Json(json!({"ready": readiness.is_ready(), "parts": parts}))).into_response()
+    let noted = |part: &str| readiness.notes.iter().any(|(name, _)| *name == part);
+    let state = |name: &str, there: bool| match (there, noted(name)) {
+        (false, _) => "unavailable",
+        (true, true) => "degraded",
+        (true, false) => "ok",
+    };
+    let parts: Map<_, _> = readiness
+        .parts
+        .iter()
+        .map(|(name, there)| ((*name).to_owned(), Value::from(state(name, *there))))
+        .collect();
+    let mut body = json!({"ready": readiness.is_ready(), "parts": parts});
+    if !readiness.notes.is_empty() {
+        body["notes"] = readiness
+            .notes
+            .iter()
+            .map(|(name, note)| ((*name).to_owned(), Value::from(note.as_str())))
+            .collect::<Map<_, _>>()
+            .into();
+    }
+    (status, Json(body)).into_response()
 }
 
 /// The metrics in the text format of Prometheus.

@@ -8,8 +8,10 @@ use crate::config::settings::LogFormat;
 
 /// Starts logging to the standard error stream. The error is a sentence about the filter, or about a second start.
 pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), String> {
-    // Statements are quoted with their values by the database libraries, so these speak up for warnings only.
-    let quiet = ["sqlx=warn", "sea_orm=warn", "hyper=warn"];
+    // Statements are quoted with their values by the database libraries, frames with theirs by the one for
+    // websockets, so these speak up for warnings only.
+    let quiet =
+        ["sqlx=warn", "sea_orm=warn", "hyper=warn", "tokio_tungstenite=warn", "tungstenite=warn"];
     let mut parsed = EnvFilter::try_new(filter)
         .map_err(|error| format!("The log filter {filter:?} cannot be read: {error}."))?;
     for directive in quiet {

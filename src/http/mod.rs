@@ -7,10 +7,12 @@ pub mod accept;
 mod answer;
 pub mod backend;
 mod caller;
+mod crowd;
 mod documents;
 mod graphql;
 pub mod guard;
 pub mod health;
+mod live;
 pub mod log;
 mod observe;
 mod page;
@@ -65,6 +67,7 @@ struct App<B> {
     keys: Arc<KeySet>,
     options: Options,
     documents: documents::Documents,
+    crowd: Arc<crowd::Crowd>,
 }
 
 /// Every route of the server.
@@ -72,7 +75,8 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     metrics_handle();
     let documents = documents::Documents::new(&options.limits);
     let (graphiql, demo) = (options.graphiql, options.personas.is_some());
-    let app = Arc::new(App { backend, keys, options, documents });
+    let crowd = Arc::new(crowd::Crowd::new(options.limits.subscribes_per_minute));
+    let app = Arc::new(App { backend, keys, options, documents, crowd });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
         .route("/healthz", get(health::healthz))

@@ -54,6 +54,11 @@ impl RequestId {
     pub(super) fn text(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
+
+    /// The id of the `number`th operation of a connection that has this id.
+    pub(super) fn below(&self, number: u64) -> Self {
+        Self(format!("{}.{number}", self.0).into())
+    }
 }
 
 /// What the GraphQL handler learned of a request, for the log line and the metrics.
@@ -65,7 +70,12 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    fn operation_label(&self) -> &'static str {
+    /// The name of the operation, not longer than a log line takes.
+    pub(super) fn logged_name(&self) -> Option<&str> {
+        self.operation_name.as_deref().map(|name| name.get(..MAX_LOGGED_NAME).unwrap_or(name))
+    }
+
+    pub(super) fn operation_label(&self) -> &'static str {
         match self.operation_type {
             Some(OperationType::Query) => "query",
             Some(OperationType::Mutation) => "mutation",
@@ -124,7 +134,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         route,
         status = status.as_u16(),
         duration_ms = elapsed.as_secs_f64() * 1000.0,
-        operation = observed.operation_name.as_deref().map(|name| name.get(..MAX_LOGGED_NAME).unwrap_or(name)),
+        operation = observed.logged_name(),
         operation_type,
         account = observed.account.as_deref(),
         "request"

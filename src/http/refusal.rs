@@ -15,6 +15,8 @@ use super::accept::Language;
 pub enum Code {
     /// No token, or one that does not verify.
     Unauthenticated,
+    /// Who it is is known; this they may not do.
+    Forbidden,
     /// A request or value that does not parse.
     InvalidInput,
     /// Too much of something.
@@ -36,6 +38,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::InvalidInput => "INVALID_INPUT",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::SyntaxError => "SYNTAX_ERROR",
@@ -112,6 +115,11 @@ impl Refusal {
     /// The code of the refusal.
     pub fn code(&self) -> Code {
         self.code
+    }
+
+    /// Whether the request came whole and its document was refused.
+    pub(super) fn is_of_document(&self) -> bool {
+        self.stage == Stage::Request
     }
 
     /// The place in the document, if one is known.

@@ -8,14 +8,11 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tower::ServiceExt;
@@ -25,6 +22,22 @@ use crate::config::settings::Limits;
 
 /// Most bytes of request line and headers; holds a query of 64 kB in a `GET`, with every byte escaped.
 const MAX_HEAD_BYTES: usize = 256 * 1024;
+
+/// The connection that a request came by, for what outlives the request: its place among those served, and
+/// the word that the server stops.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    _place: Option<Arc<OwnedSemaphorePermit>>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Line {
+    /// Resolves when the server stops.
+    pub(super) async fn stopped(&mut self) {
+        // An error means that the server's loop is gone, which is the end as well.
+        let _stopped = self.stopping.wait_for(|stopping| *stopping).await;
+    }
+}
 
 /// Why the server cannot listen; a sentence for the person who starts it.
 #[derive(Debug, thiserror::Error)]
@@ -68,15 +81,14 @@ pub async fn serve(
     limits: &Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut connections = auto::Builder::new(TokioExecutor::new()).http1_only();
+    let mut connections = http1::Builder::new();
     connections
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(MAX_HEAD_BYTES);
     let connections = Arc::new(connections);
     let free = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(false);
     let mut upkeep = time::interval(Duration::from_secs(5));
     let mut shutdown = pin!(shutdown);
     loop {
@@ -87,20 +99,36 @@ pub async fn serve(
             accepted = accept(&listener, &free) => {
                 let (stream, remote, permit) = accepted;
                 let stream = Stalled::new(stream, limits.body_time);
-                let (connections, router, watcher) = (Arc::clone(&connections), router.clone(), graceful.watcher());
+                let (connections, router) = (Arc::clone(&connections), router.clone());
+                let mut line = Line { _place: permit.map(Arc::new), stopping: stopping.clone() };
                 tokio::spawn(async move {
-                    let answer = service_fn(move |request| answer(router.clone(), request, remote));
-                    let connection = connections.serve_connection(TokioIo::new(stream), answer).into_owned();
+                    let of_requests = line.clone();
+                    let answer =
+                        service_fn(move |request| answer(router.clone(), request, remote, of_requests.clone()));
+                    let connection = connections.serve_connection(TokioIo::new(stream), answer);
+                    let mut connection = pin!(connection.with_upgrades());
                     // A connection that breaks, or whose client is too slow, is no event worth a line.
-                    let _broken = watcher.watch(connection).await;
-                    drop(permit);
+                    tokio::select! {
+                        _broken = connection.as_mut() => {}
+                        () = line.stopped() => {
+                            connection.as_mut().graceful_shutdown();
+                            let _broken = connection.await;
+                        }
+                    }
                 });
             }
         }
     }
     drop(listener);
-    tracing::info!(running = graceful.count(), "stopping");
-    if time::timeout(limits.shutdown_time, graceful.shutdown()).await.is_err() {
+    let open = limits.connections.saturating_sub(free.available_permits());
+    tracing::info!(running = open, "stopping");
+    let _nobody_listens = stop.send(true);
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let finished = async {
+        // Connections and websockets that have left them hold their places until they end.
+        let _all_places = free.acquire_many(all).await;
+    };
+    if time::timeout(limits.shutdown_time, finished).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
 }
@@ -109,7 +137,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     free: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed, so a permit always comes.
     let permit = Arc::clone(free).acquire_owned().await.ok();
     loop {
@@ -131,9 +159,11 @@ async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
     remote: SocketAddr,
+    line: Line,
 ) -> Result<axum::response::Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(RemoteAddr(remote));
+    request.extensions_mut().insert(line);
     router.oneshot(request).await
 }
 

@@ -3,28 +3,73 @@
 //! Statements are never logged with their values. The pool is small: with two cores, more
 //! connections only wait for each other.
 
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::failed;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Opens a pool. A SQLite file is created when it does not exist.
 pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection> {
-    open(url, connections, &[]).await
+    open(url, connections, &[], None).await
 }
 
 /// Opens a pool for statements that ask for rows by their keys. PostgreSQL plans such a statement
 /// once and not again for each list of keys, which costs it more than the reading itself.
 pub async fn connect_keyed(url: &str, connections: u32) -> Result<DatabaseConnection> {
-    open(url, connections, &[("plan_cache_mode", "force_generic_plan")]).await
+    open(url, connections, &[("plan_cache_mode", "force_generic_plan")], None).await
+}
+
+/// Opens the log of disclosures of a registry: on PostgreSQL connections of its own to the same
+/// database, which wait for the disk whatever the server's default is; beside a SQLite file one of its
+/// own, `registry.disclosures.db`, which waits for the disk as well. None for a registry in memory.
+pub async fn connect_log(url: &str) -> Result<Option<DatabaseConnection>> {
+    if !url.starts_with("sqlite") {
+        let durable = &[("synchronous_commit", "on"), ("statement_timeout", "10s")];
+        return open(url, 2, durable, None).await.map(Some);
+    }
+    let registry = SqliteConnectOptions::from_str(url)
+        .map_err(|_detail| Error::internal("the address of the registry cannot be read"))?;
+    let Some(path) = log_of(url, registry.get_filename()) else { return Ok(None) };
+    make_private(&path, registry.get_filename())
+        .map_err(|error| Error::internal(format!("the log of disclosures: {}", error.kind())))?;
+    let log = open(url, 2, &[], Some(path)).await?;
+    xueji_migration::disclosure_log(&log).await.map_err(failed)?;
+    Ok(Some(log))
+}
+
+/// The file of the log beside the file of a registry; none when that is in memory.
+fn log_of(url: &str, registry: &Path) -> Option<PathBuf> {
+    let memory = url.contains(":memory:") || url.contains("mode=memory");
+    let name = registry.file_stem().filter(|_| !memory)?.to_str()?;
+    Some(registry.with_file_name(format!("{name}.disclosures.db")))
+}
+
+/// Makes the file where there is none, readable by those who may read the registry.
+fn make_private(path: &Path, registry: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => match std::fs::metadata(registry) {
+            Ok(known) => file.set_permissions(known.permissions()),
+            Err(_absent) => Ok(()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 async fn open(
     url: &str,
     connections: u32,
     server: &'static [(&'static str, &'static str)],
+    log: Option<PathBuf>,
 ) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options
@@ -33,13 +78,16 @@ async fn open(
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|options| {
-            use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+        .map_sqlx_sqlite_opts(move |options| {
+            let (options, synchronous) = match &log {
+                Some(path) => (options.filename(path), SqliteSynchronous::Full),
+                None => (options, SqliteSynchronous::Normal),
+            };
             options
                 .create_if_missing(true)
                 .foreign_keys(true)
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal)
+                .synchronous(synchronous)
                 .busy_timeout(Duration::from_secs(5))
                 .statement_cache_capacity(500)
                 .pragma("mmap_size", "268435456")
@@ -51,4 +99,20 @@ async fn open(
                 .options(server.iter().copied())
         });
     Database::connect(options).await.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_stands_beside_the_file_and_nowhere_for_memory() {
+        for (url, file, log) in [
+            ("sqlite://a/registry.db?mode=rwc", "a/registry.db", Some("a/registry.disclosures.db")),
+            ("sqlite:registry", "registry", Some("registry.disclosures.db")),
+            ("sqlite::memory:", "file:sqlx-in-memory-0?mode=memory&cache=shared", None),
+        ] {
+            assert_eq!(log_of(url, Path::new(file)), log.map(PathBuf::from), "{url}");
+        }
+    }
 }

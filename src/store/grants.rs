@@ -1,26 +1,45 @@
 //! Accounts and their grants, as sign-in needs them: read without a scope, since the scope is made
 //! from them. Nothing here reads a pupil.
 
-use chrono::NaiveDate;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::DbBackend;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
 
 use super::{Store, failed};
 use crate::access::caller::{Grant, Place};
+use crate::access::place::among;
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
 use crate::error::Result;
 
 impl Store {
-    /// The grants of an account that hold today; none when the account is unknown or disabled.
+    /// The grants of an account that hold now, records it opened among them; none when the account
+    /// is unknown or disabled. What was given to a substitute ends with what it was given from.
     pub async fn grants(
         &self,
         account: AccountId,
         policy: &Policy,
         today: NaiveDate,
+        now: DateTime<Utc>,
     ) -> Result<Option<Vec<Grant>>> {
+        Ok(self.grants_of(&[account], policy, today, now).await?.remove(&account))
+    }
+
+    /// The grants of several accounts that hold today, in one statement; accounts that are unknown
+    /// or disabled are left out.
+    pub async fn grants_of(
+        &self,
+        accounts: &[AccountId],
+        policy: &Policy,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<AccountId, Vec<Grant>>> {
         let col = |name: &'static str| Expr::col(("g", name));
+        let wanted: Vec<Uuid> = accounts.iter().map(|account| account.uuid()).collect();
         let mut query = Query::select();
         query
             .expr_as(col("id"), "c0")
@@ -33,6 +52,9 @@ impl Store {
             .expr_as(col("organisation_id"), "c7")
             .expr_as(col("since"), "c8")
             .expr_as(col("until"), "c9")
+            .expr_as(col("expires_at"), "c10")
+            .expr_as(col("delegated_from_id"), "c11")
+            .expr_as(Expr::col(("a", "id")), "c12")
             .from_as("account", "a")
             .join_as(
                 sea_orm::JoinType::LeftJoin,
@@ -42,17 +64,18 @@ impl Store {
                     .equals(("a", "id"))
                     .and(col("ended_at").is_null())
                     .and(col("since").lte(today))
-                    .and(col("until").is_null().or(col("until").gte(today))),
+                    .and(col("until").is_null().or(col("until").gte(today)))
+                    .and(col("expires_at").is_null().or(col("expires_at").gt(now)))
+                    .and(col("delegated_from_id").is_null().or(Expr::exists(source(today, now)))),
             )
-            .and_where(Expr::col(("a", "id")).eq(account.uuid()))
-            .and_where(Expr::col(("a", "disabled")).eq(false));
-        let rows = self.select_by_keys(&query).await?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let mut grants = Vec::with_capacity(rows.len());
-        for row in &rows {
+            .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
+            .and_where(Expr::col(("a", "disabled")).eq(false))
+            .union(UnionType::All, opened(&wanted, self.backend(), today, now));
+        let mut found: HashMap<AccountId, Vec<Grant>> = HashMap::new();
+        for row in &self.select_by_keys(&query).await? {
             let key = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
+            let account: Uuid = row.try_get_by_index(12).map_err(failed)?;
+            let grants = found.entry(AccountId::from_uuid(account)).or_default();
             // An account without grants is one row of nulls.
             let Some(id) = key(0)? else { continue };
             let role: String = row.try_get_by_index(1).map_err(failed)?;
@@ -62,7 +85,7 @@ impl Store {
             let Some(role) = policy.roles.id(&role) else { continue };
             let place = match reach {
                 Reach::Anywhere => Some(Place::Anywhere),
-                Reach::Own | Reach::Ward => key(3)?.map(Place::Student),
+                Reach::Own | Reach::Ward | Reach::Opened => key(3)?.map(Place::Student),
                 Reach::Teaching => key(4)?
                     .zip(key(5)?)
                     .map(|(class_group, course)| Place::Teaching { class_group, course }),
@@ -78,11 +101,65 @@ impl Store {
                 place,
                 since: row.try_get_by_index(8).map_err(failed)?,
                 until: row.try_get_by_index(9).map_err(failed)?,
+                expires_at: row.try_get_by_index(10).map_err(failed)?,
+                delegated: key(11)?.is_some(),
             });
         }
-        Ok(Some(grants))
+        Ok(found)
     }
 }
+
+/// What a grant was given from still holds today.
+fn source(today: NaiveDate, now: DateTime<Utc>) -> SelectStatement {
+    let col = |name: &'static str| Expr::col(("s", name));
+    Query::select()
+        .expr(col("id"))
+        .from_as("access_grant", "s")
+        .and_where(col("id").equals(("g", "delegated_from_id")))
+        .and_where(col("ended_at").is_null())
+        .and_where(col("until").is_null().or(col("until").gte(today)))
+        .and_where(col("expires_at").is_null().or(col("expires_at").gt(now)))
+        .to_owned()
+}
+
+/// The records that the accounts have open, as grants of the role [`BREAK_GLASS`].
+fn opened(
+    accounts: &[Uuid],
+    backend: DbBackend,
+    today: NaiveDate,
+    now: DateTime<Utc>,
+) -> SelectStatement {
+    let col = |name: &'static str| Expr::col(("r", name));
+    let none = || Expr::val(None::<Uuid>);
+    Query::select()
+        .expr_as(col("id"), "c0")
+        .expr_as(Expr::val(BREAK_GLASS), "c1")
+        .expr_as(Expr::val(Reach::Opened.word()), "c2")
+        .expr_as(col("student_id"), "c3")
+        .expr_as(none(), "c4")
+        .expr_as(none(), "c5")
+        .expr_as(none(), "c6")
+        .expr_as(none(), "c7")
+        .expr_as(Expr::val(today), "c8")
+        .expr_as(Expr::val(None::<NaiveDate>), "c9")
+        .expr_as(col("expires_at"), "c10")
+        .expr_as(none(), "c11")
+        .expr_as(col("account_id"), "c12")
+        .from_as("access_review", "r")
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "account",
+            "o",
+            col("account_id").equals(("o", "id")).and(Expr::col(("o", "disabled")).eq(false)),
+        )
+        .and_where(among(col("account_id"), accounts, backend))
+        .and_where(col("expires_at").gt(now))
+        .and_where(col("lifecycle").eq("live"))
+        .to_owned()
+}
+
+/// The role under which an opened record is read.
+pub const BREAK_GLASS: &str = "break_glass";
 
 impl Store {
     /// The account with this login, compared with case.

@@ -8,10 +8,22 @@ pub mod bulk;
 pub mod codec;
 pub mod connect;
 mod constraint;
+pub mod contact;
+mod decode;
+pub mod disclosures;
 pub mod draw;
+pub mod exam;
+mod explain;
 pub mod grants;
+#[cfg(feature = "leaks")]
+mod peek;
+pub mod policy_version;
 mod progress;
+pub mod reached;
 pub mod read;
+pub mod relay;
+pub mod snapshot;
+pub mod sole;
 mod sql;
 pub mod statistics;
 pub mod tally;
@@ -27,6 +39,7 @@ use crate::access::caller::Caller;
 use crate::access::view::Registry;
 use crate::error::{Error, Result};
 use codec::Codec;
+use disclosures::Disclosures;
 
 /// The database, behind scopes.
 #[derive(Clone)]
@@ -34,9 +47,12 @@ pub struct Store {
     db: DatabaseConnection,
     /// For statements that ask by keys; the same pool where planning is cheap.
     keyed: DatabaseConnection,
+    disclosures: Arc<Disclosures>,
     codec: Arc<dyn Codec>,
     registry: &'static Registry,
     statements: Arc<AtomicU64>,
+    /// Wakes the relay of this process when an act with events is committed.
+    wake: Arc<tokio::sync::Notify>,
 }
 
 impl std::fmt::Debug for Store {
@@ -48,7 +64,27 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// A store over an open connection pool.
     pub fn new(db: DatabaseConnection, codec: Arc<dyn Codec>, registry: &'static Registry) -> Self {
-        Self { keyed: db.clone(), db, codec, registry, statements: Arc::new(AtomicU64::new(0)) }
+        Self {
+            keyed: db.clone(),
+            disclosures: Arc::new(Disclosures::within(db.clone())),
+            db,
+            codec,
+            registry,
+            statements: Arc::new(AtomicU64::new(0)),
+            wake: Arc::default(),
+        }
+    }
+
+    /// The same store with a log of disclosures of its own; without, they are written into its database.
+    #[must_use]
+    pub fn with_disclosures(mut self, disclosures: Disclosures) -> Self {
+        self.disclosures = Arc::new(disclosures);
+        self
+    }
+
+    /// The log of disclosures.
+    pub fn disclosures(&self) -> &Disclosures {
+        &self.disclosures
     }
 
     /// The same store with a pool of its own for statements that ask by keys.

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{
     Expr, ExprTrait, Func, OverStatement, Query, SelectStatement, WindowStatement,
 };
@@ -16,12 +15,13 @@ use uuid::Uuid;
 use super::sql::{Aliases, Writer};
 use super::{Store, failed};
 use crate::access::filter::{Filter, Key, Order, Position, Window};
-use crate::access::place::{among, holds};
-use crate::access::scope::Scope;
+use crate::access::place::{among, holds, nothing};
+use crate::access::scope::{Guard, Scope};
 use crate::access::shown::{Cell, RowPlan, Shown, Sights};
-use crate::access::table::Sight;
+use crate::access::table::{Sight, Uses};
 use crate::access::view::{Join, Kind, Noun, Relation};
 use crate::error::Result;
+use crate::leak::{self, Leak};
 
 /// What is wanted of the rows of one noun.
 #[derive(Clone, Debug)]
@@ -40,16 +40,16 @@ pub struct Rows {
     /// The noun.
     pub noun: &'static Noun,
     fields: Vec<usize>,
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     ones: Vec<(usize, Vec<Option<u32>>, Rows)>,
     sights: Sights,
 }
 
 #[derive(Debug)]
-struct Row {
+pub(super) struct Row {
     key: Key,
     cover: u64,
-    cells: Vec<Cell>,
+    pub(super) cells: Vec<Cell>,
 }
 
 impl Rows {
@@ -110,18 +110,19 @@ impl Rows {
 
     /// The place of a row in a list with this order, for a cursor.
     pub fn position(&self, row: usize, order: &[Order]) -> Position {
-        Position {
-            values: order
-                .iter()
-                .map(|by| {
-                    self.slot(by.field)
-                        .and_then(|slot| self.rows[row].cells.get(slot))
-                        .cloned()
-                        .unwrap_or_default()
-                })
-                .collect(),
-            key: self.rows[row].key,
+        let mut values: Vec<Cell> = order
+            .iter()
+            .map(|by| {
+                self.slot(by.field)
+                    .and_then(|slot| self.rows[row].cells.get(slot))
+                    .cloned()
+                    .unwrap_or_default()
+            })
+            .collect();
+        if leak::on(Leak::CursorOfEverything) {
+            values.extend(self.rows[row].cells.iter().cloned());
         }
+        Position { values, key: self.rows[row].key }
     }
 }
 
@@ -224,7 +225,8 @@ impl Builder<'_> {
         let mut fields = Vec::with_capacity(wanted.len());
         for field in wanted {
             let stored = !matches!(shape.fields[field].kind, Kind::Computed);
-            if stored && scope.best_sight(field) > Sight::Hidden {
+            let unseen = leak::on(Leak::HiddenOnlyWhereFilled);
+            if stored && (unseen || scope.best_sight(field) > Sight::Hidden) {
                 fields.push((field, self.select(col(shape.fields[field].name))));
             }
         }
@@ -241,7 +243,17 @@ impl Builder<'_> {
             }
             let name = self.writer.aliases.next()?;
             let (on, _) = self.writer.joined(&shape.relations[*relation].join, alias, name)?;
-            let on = on.and(target.condition(name));
+            let mut on = if leak::on(Leak::JoinedWithoutScope) {
+                on
+            } else {
+                on.and(target.condition(name))
+            };
+            // A row behind a reference that is hidden here is not read, lest it be counted.
+            if let Some(key) = governing(ask.noun, *relation)
+                && let Guard::Where(rows) = scope.guard(key, Uses::FULL, alias)
+            {
+                on = on.and(rows);
+            }
             self.query.join_as(JoinType::LeftJoin, below.noun.shape.name, name, on);
             let slots = self.noun(below, &target, name, &[], 0)?;
             ones.push((*relation, slots));
@@ -287,13 +299,19 @@ impl Store {
         let mut builder = self.builder();
         let alias = builder.writer.aliases.next()?;
         builder.query.from_as(list.scope.noun().shape.name, alias);
-        builder.query.and_where(list.scope.condition(alias));
+        let named = list.filter.is_some_and(Filter::names_rows);
+        if !(named && leak::on(Leak::NodeWithoutScope)) {
+            builder.query.and_where(list.scope.condition(alias));
+        }
         if let Some(filter) = list.filter {
             let condition = builder.writer.filter(filter, list.scope, alias, false)?;
             builder.query.and_where(condition);
         }
         let total = if list.total {
             let mut count = builder.query.clone();
+            if leak::on(Leak::TotalOfAllRows) {
+                count = Query::select().from(list.scope.noun().shape.name).to_owned();
+            }
             count.expr(Func::count(Expr::cust("*")));
             let counted = self.all(list.scope.caller(), &count).await?;
             Some(count_of(counted.first(), 0)?)
@@ -320,6 +338,10 @@ impl Store {
             Some(filter) if filter.names_rows() => self.by_keys(caller, &builder.query).await?,
             _ => self.all(caller, &builder.query).await?,
         };
+        #[cfg(feature = "leaks")]
+        if leak::on(Leak::StatementForHidden) && self.hides(list.scope).await? {
+            self.all(caller, &Query::select().expr(Expr::cust("1")).to_owned()).await?;
+        }
         let mut group = Group { total, ..Group::default() };
         if let Some(window) = list.window {
             group.more = read.len() as u64 > window.limit;
@@ -387,7 +409,8 @@ impl Store {
         } else {
             list.scope.condition(alias)
         });
-        let parent = self.below(&mut builder, shape, &keys, alias, list.scope)?;
+        let above = Scope::reading(list.scope.caller(), noun);
+        let parent = self.below(&mut builder, shape, &keys, alias, (&above, list.scope))?;
         if let Some(filter) = list.filter {
             let condition = builder.writer.filter(filter, list.scope, alias, false)?;
             builder.query.and_where(condition);
@@ -480,8 +503,12 @@ impl Store {
         relation: &Relation,
         keys: &[Key],
         alias: &'static str,
-        scope: &Scope,
+        (above, scope): (&Scope, &Scope),
     ) -> Result<Expr> {
+        let lead = |builder: &mut Builder<'_>, alias: &'static str| {
+            let leading = above.leading(scope, &relation.join, Uses::FULL, self.registry, alias);
+            builder.query.and_where_option(leading.guard.condition());
+        };
         let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
         let students = || -> Vec<Uuid> {
             let mut ids: Vec<_> = keys.iter().filter_map(|key| key.student).collect();
@@ -493,6 +520,7 @@ impl Store {
         let col = |name: &'static str| Expr::col((alias, name));
         Ok(match relation.join {
             Join::From(key) => {
+                lead(builder, alias);
                 builder.query.and_where(among(col(key), &ids, backend));
                 col(key)
             }
@@ -506,6 +534,7 @@ impl Store {
                 col("student_id")
             }
             Join::FromOfStudent(key) => {
+                lead(builder, alias);
                 builder.query.and_where(among(col("student_id"), &students(), backend));
                 builder.query.and_where(among(col(key), &ids, backend));
                 col(key)
@@ -518,13 +547,14 @@ impl Store {
                     name,
                     Expr::col((name, to)).equals((alias, "id")),
                 );
+                lead(builder, name);
                 builder.query.and_where(holds(name, how, scope.caller().today()));
                 builder.query.and_where(among(Expr::col((name, from)), &ids, backend));
                 Expr::col((name, from))
             }
             // Single rows are joined into their parent's statement and never come here.
             Join::To(_) | Join::ToOfStudent(_) | Join::ToStudent => {
-                builder.query.and_where(crate::access::place::nothing());
+                builder.query.and_where(nothing());
                 col("id")
             }
         })
@@ -594,47 +624,6 @@ impl Store {
             of.push(at.filter(|_| present));
         }
         Ok(true)
-    }
-
-    pub(super) fn cell(
-        &self,
-        noun: &Noun,
-        field: usize,
-        row: &QueryResult,
-        at: usize,
-        id: Uuid,
-    ) -> Result<Cell> {
-        let shape = &noun.shape.fields[field];
-        let cell = match shape.kind {
-            Kind::Text(_) | Kind::Code | Kind::Enum(_) => {
-                row.try_get_by_index::<Option<String>>(at).map_err(failed)?.map(Cell::Text)
-            }
-            Kind::Int | Kind::Thousandths | Kind::Fen => {
-                row.try_get_by_index::<Option<i64>>(at).map_err(failed)?.map(Cell::Int)
-            }
-            Kind::Bool => row.try_get_by_index::<Option<bool>>(at).map_err(failed)?.map(Cell::Bool),
-            Kind::Date => {
-                row.try_get_by_index::<Option<NaiveDate>>(at).map_err(failed)?.map(Cell::Date)
-            }
-            Kind::Instant => row
-                .try_get_by_index::<Option<DateTime<Utc>>>(at)
-                .map_err(failed)?
-                .map(Cell::Instant),
-            Kind::Key => row.try_get_by_index::<Option<Uuid>>(at).map_err(failed)?.map(Cell::Key),
-            Kind::Sealed { .. } => {
-                match row.try_get_by_index::<Option<Vec<u8>>>(at).map_err(failed)? {
-                    Some(sealed) => Some(Cell::Text(self.codec.open(
-                        noun.shape.name,
-                        shape.name,
-                        id,
-                        &sealed,
-                    )?)),
-                    None => None,
-                }
-            }
-            Kind::Computed => None,
-        };
-        Ok(cell.unwrap_or_default())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::access::shown::Cell;
 use crate::access::table::Uses;
 use crate::access::view::{Join, Kind, Noun, Registry};
 use crate::error::{Error, Result};
+use crate::leak::{self, Leak};
 
 /// Aliases of one statement; each table in it has its own.
 #[derive(Debug, Default)]
@@ -110,8 +111,8 @@ impl Writer<'_> {
                 })
             }
             Filter::Test { field, test } => self.test(*field, test, scope, alias, negated),
-            Filter::Related { relation, some, filter } => {
-                self.related(*relation, filter, scope, alias, *some != negated)
+            Filter::Related { relation, every, filter } => {
+                self.related(*relation, filter, scope, alias, *every, negated)
             }
         }
     }
@@ -142,7 +143,10 @@ impl Writer<'_> {
         negated: bool,
     ) -> Result<SimpleExpr> {
         let noun = scope.noun();
-        let guard = scope.searchable(field, test.uses(), alias)?;
+        let mut guard = scope.searchable(field, test.uses(), alias)?;
+        if negated && leak::on(Leak::NegationWithoutGuard) {
+            guard = Guard::Everywhere;
+        }
         let kind = noun.shape.fields[field].kind;
         let column = Expr::col((alias, noun.shape.fields[field].name));
         let holds = match (test, kind) {
@@ -174,6 +178,13 @@ impl Writer<'_> {
                 let column = self.ordered(alias, noun, field);
                 if *or_equal { column.gte(value_of(than)) } else { column.gt(value_of(than)) }
             }
+            (Test::Contains(word), _) => {
+                let text = Func::lower(self.ordered(alias, noun, field));
+                let postgres = self.backend == DbBackend::Postgres;
+                let place = if postgres { "strpos" } else { "instr" };
+                let place = Func::cust(place).args([Expr::from(text), Expr::val(word.clone())]);
+                Expr::from(place).gt(0)
+            }
             (Test::StartsWith(prefix), _) => {
                 let column = self.ordered(alias, noun, field);
                 match after_prefix(prefix) {
@@ -182,12 +193,8 @@ impl Writer<'_> {
                 }
             }
         };
-        // Unknown counts as false, so that the negation holds on rows where nothing is on file.
-        let holds = if negated {
-            Expr::from(Func::coalesce([holds, Expr::val(false)])).not()
-        } else {
-            holds
-        };
+        // The negation holds on rows where nothing is on file.
+        let holds = if negated { fails(holds) } else { holds };
         Ok(match guard {
             Guard::Everywhere => holds,
             Guard::Where(rows) => rows.and(holds),
@@ -201,7 +208,8 @@ impl Writer<'_> {
         filter: &Filter,
         scope: &Scope,
         alias: &'static str,
-        exists: bool,
+        every: bool,
+        negated: bool,
     ) -> Result<SimpleExpr> {
         let noun = scope.noun();
         let shape = &noun.shape.relations[relation];
@@ -217,11 +225,17 @@ impl Writer<'_> {
         query.from_as(target.noun().shape.name, below);
         let (on, through) = self.joined(&shape.join, alias, below)?;
         query.and_where(on);
+        let mut link = below;
         if let Some((table, name, on)) = through {
             query.join_as(sea_orm::JoinType::InnerJoin, table, name, on);
             if let Join::Through { holds: how, .. } = shape.join {
                 query.and_where(holds(name, how, scope.caller().today()));
             }
+            link = name;
+        }
+        let leading = scope.leading(&target, &shape.join, Uses::FILTER, self.registry, link);
+        if let Guard::Where(rows) = leading.refuse("filter")? {
+            query.and_where(rows);
         }
         // The row outside is in scope already. Where every pair that can show it shows the rows
         // that hang from it as well, they are in scope with it.
@@ -229,11 +243,17 @@ impl Writer<'_> {
             matches!(shape.join, Join::OfStudent | Join::LiveOfStudent | Join::FromOfStudent(_))
                 && target.implied(noun, &shape.join) != 0
                 && scope.seeing() & !target.seeing() == 0;
-        query.and_where(if decided { target.known(below) } else { target.condition(below) });
-        let condition = self.filter(filter, &target, below, false)?;
-        query.and_where(condition);
+        if !leak::on(Leak::RelatedWithoutScope) {
+            query.and_where(if decided { target.known(below) } else { target.condition(below) });
+        }
+        // A negation goes down to the leaves here too: *not some* is *every one not*, and *every* holds
+        // when no row in scope fails to meet the condition. A row that does not show the column
+        // meets neither the condition nor its negation, so it fails both.
+        let meets = self.filter(filter, &target, below, negated)?;
+        let every = every != negated;
+        query.and_where(if every { fails(meets) } else { meets });
         let found = Expr::exists(query.to_owned());
-        let wanted = if exists { found } else { found.not() };
+        let wanted = if every { found.not() } else { found };
         Ok(match guard {
             Guard::Everywhere => wanted,
             Guard::Where(rows) => rows.and(wanted),
@@ -330,6 +350,11 @@ impl Writer<'_> {
         }
         condition.unwrap_or_else(everything)
     }
+}
+
+/// True where a condition does not hold: unknown counts as false.
+fn fails(condition: SimpleExpr) -> SimpleExpr {
+    Expr::from(Func::coalesce([condition, Expr::val(false)])).not()
 }
 
 fn one_of(column: SimpleExpr, mut values: Vec<Value>) -> SimpleExpr {

@@ -2,8 +2,6 @@
 //! refused changes nothing, and every act leaves its history, one audit line and its event, none of which tells a value.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -12,23 +10,18 @@ use sea_orm::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xueji::access::action::Action;
-use xueji::access::caller::{Caller, Session};
 use xueji::access::filter::Key;
-use xueji::access::ledger::Ledger;
-use xueji::access::opaque::Opaque;
 use xueji::access::policy::Source;
 use xueji::access::shown::Cell;
-use xueji::domain::Cx;
 use xueji::error::Error;
-use xueji::graphql::REGISTRY;
 use xueji::store::tx::{Event, NewRow};
 use xueji_entity::audit::AuditOutcome;
 use xueji_entity::lifecycle::Lifecycle;
-use xueji_entity::value::{Language, LookupHash, StudentId};
+use xueji_entity::value::{LookupHash, StudentId};
 use xueji_entity::{account, attendance, audit, history, idempotency, outbox, staff};
 
 use super::support::answer::Answer;
-use super::support::app::{App, clock, today};
+use super::support::app::App;
 use super::support::callers::Person;
 use super::support::seed::{Class, Shape, day};
 
@@ -87,28 +80,6 @@ async fn denied(app: &App, detail: &str) -> audit::Model {
     assert_eq!(line.detail.as_deref(), Some(detail));
     assert_eq!((line.row_id, line.student_id), (None, None));
     line
-}
-
-/// The view of the registry that a person's request has.
-async fn cx(app: &App, person: &Person<'_>) -> Cx {
-    let account = person.account().await;
-    let grants = app.store().grants(account, app.policy(), today()).await.unwrap().unwrap();
-    let session = Session::new(account, grants, Arc::clone(app.policy()), today());
-    let caller = Caller {
-        session: Arc::new(session),
-        language: Language::English,
-        request_id: "test".into(),
-        backend: app.store().backend(),
-        meter: Arc::new(AtomicU32::new(0)),
-    };
-    Cx {
-        caller: Arc::new(caller),
-        store: app.store().clone(),
-        opaque: Arc::new(Opaque::new(&[1; 32], &REGISTRY)),
-        budget: std::sync::Arc::default(),
-        ledger: Arc::new(Ledger::default()),
-        clock: clock(),
-    }
 }
 
 #[tokio::test]
@@ -471,7 +442,7 @@ async fn what_is_not_ended_leaves_nothing() {
     let (app, seed) = App::school().await;
     let class = seed.first();
     let teacher = app.homeroom_teacher(class.id);
-    let cx = cx(&app, &teacher).await;
+    let cx = app.cx(&teacher).await;
     let key = Key { student: None, id: class.students[0].uuid() };
     for ended in [false, true] {
         let mut tx = cx.begin(Action::AttendanceRecord).await.unwrap();
@@ -502,7 +473,7 @@ async fn a_row_that_changed_since_it_was_read_is_a_conflict() {
     let (app, seed) = App::school().await;
     let class = seed.first();
     let teacher = app.homeroom_teacher(class.id);
-    let cx = cx(&app, &teacher).await;
+    let cx = app.cx(&teacher).await;
     let row = attendance::Entity::find()
         .filter(attendance::Column::StudentId.eq(class.students[0]))
         .one(app.db())
@@ -529,7 +500,7 @@ async fn sealed_columns_stay_sealed_in_the_history() {
     let seed = app.plant(Shape::default()).await;
     let student = seed.first().students[0];
     let teacher = app.homeroom_teacher(seed.first().id);
-    let cx = cx(&app, &teacher).await;
+    let cx = app.cx(&teacher).await;
     let mut tx = cx.begin(Action::AttendanceRecord).await.unwrap();
     let key = Key { student: None, id: student.uuid() };
     let row = tx.get("student", key, &["phone"]).await.unwrap();
@@ -555,7 +526,7 @@ async fn sealed_columns_stay_sealed_in_the_history() {
 async fn a_value_belongs_to_one_student_and_the_conflict_does_not_say_whose() {
     let (app, seed) = App::school().await;
     let teacher = app.homeroom_teacher(seed.first().id);
-    let cx = cx(&app, &teacher).await;
+    let cx = app.cx(&teacher).await;
     let tx = cx.begin(Action::AttendanceRecord).await.unwrap();
     let mut students = Vec::new();
     for id in &seed.first().students {

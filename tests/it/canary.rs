@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use crate::support::app::{App, policy};
-use crate::support::callers::Person;
+pub(crate) use crate::support::everybody::everybody;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use xueji::access::caller::Place;
@@ -16,40 +16,8 @@ use xueji::access::view::Kind;
 use crate::support::document::{self, LISTS, everything, noun, nouns, relation, relations};
 use crate::support::logs;
 use crate::support::oracle::Oracle;
-use crate::support::seed::{Seed, Shape};
+use crate::support::seed::Shape;
 use crate::support::truth::Truth;
-
-/// Everybody, by role; the places are those of the first school.
-pub(crate) fn everybody<'a>(app: &'a App, seed: &Seed) -> Vec<(&'static str, Person<'a>)> {
-    let (school, county) = (seed.schools[0].id, seed.counties[0]);
-    let (class, other) = (seed.class(0, 0, 0), seed.class(0, 1, 0));
-    let both = app.homeroom_teacher(class.id).and_subject_teacher(other.id, seed.courses[0]);
-    vec![
-        ("stranger", app.stranger()),
-        ("student", app.student(class.students[0])),
-        ("guardian", app.guardian(class.students[0])),
-        ("subject_teacher", app.subject_teacher(class.id, seed.courses[0])),
-        ("homeroom_teacher", app.homeroom_teacher(class.id)),
-        ("homeroom and subject teacher", both),
-        ("year_head", app.year_head(seed.schools[0].levels[0].id)),
-        ("registrar", app.registrar(school)),
-        ("reviewer", app.reviewer(school)),
-        ("principal", app.principal(school)),
-        ("vice_principal", app.vice_principal(school)),
-        ("aid_officer", app.aid_officer(school)),
-        ("aid_officer of the county", app.regional_aid_officer(county)),
-        ("county_officer", app.county_officer(county)),
-        ("city_officer", app.city_officer(seed.city)),
-        ("province_officer", app.province_officer(seed.province)),
-        ("analyst", app.analyst(county)),
-        ("analyst of the school", app.school_analyst(school)),
-        ("auditor", app.auditor(county)),
-        ("auditor of the school", app.school_auditor(school)),
-        ("privacy_officer", app.privacy_officer(county)),
-        ("privacy_officer of the school", app.school_privacy_officer(school)),
-        ("administrator", app.administrator()),
-    ]
-}
 
 /// Fails when the text holds one of the marks as a word of its own.
 fn search(text: &str, marks: &[&str], whose: &str) {
@@ -220,7 +188,7 @@ async fn the_oracle_itself_notices_what_it_looks_for() {
     for (before, after) in [
         // A masked column in full.
         (
-            "student.phone, year_head, year_level, masked,",
+            "student.phone, year_head, year_level, masked, reveal",
             "student.phone, year_head, year_level, full,",
         ),
         // A hidden column masked.

@@ -29,6 +29,8 @@ async fn redactions_are_exactly_what_the_policy_withholds() {
             for at in (0..student.shape.fields.len()).filter(|at| in_schema(student, *at)) {
                 let said = match oracle.sight(row, at) {
                     Sight::Full => continue,
+                    Sight::Masked if oracle.needs_purpose(row, at) => ("masked", "NEEDS_PURPOSE"),
+                    Sight::Hidden if oracle.needs_purpose(row, at) => ("hidden", "NEEDS_PURPOSE"),
                     Sight::Masked => ("masked", "MASKED_BY_POLICY"),
                     Sight::Hidden => ("hidden", "NOT_GRANTED"),
                 };

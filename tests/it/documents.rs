@@ -130,6 +130,7 @@ fn example(role: &str) -> String {
 async fn every_persona_of_the_demo_gets_the_answer_that_stands_beside_its_example() {
     let app = App::start().await;
     let record = app.fill(&size()).await;
+    app.snapshot("census").await;
     let personas = &record.personas.0;
     let exam = personas.iter().find_map(|persona| persona.exam_id).unwrap();
     assert!(personas.len() >= 10, "{} personas", personas.len());
@@ -165,6 +166,7 @@ async fn every_persona_of_the_demo_gets_the_answer_that_stands_beside_its_exampl
 async fn the_demo_holds_the_same_promises_in_volume() {
     let app = App::start().await;
     let record = app.fill(&size()).await;
+    app.snapshot("census").await;
     let truth = Truth::of(&app).await;
     let exam = record.personas.0.iter().find_map(|persona| persona.exam_id).unwrap();
     for persona in &record.personas.0 {

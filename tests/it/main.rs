@@ -4,26 +4,47 @@
 //! Start reading in `support/callers.rs`, then `canary.rs`, the test that matters most.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test may say what it has looked at")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at one case")]
 
+mod aggregates;
+mod attacks;
 mod attendance;
 mod bad_input;
+mod break_glass;
 mod canary;
+mod catalogue;
 mod columns;
 mod command;
 mod concurrency;
+mod contact;
+mod delegation;
 mod denied;
+mod disclosures;
+mod disclosures_killed;
 mod documents;
+mod exact_match;
+mod exam_publish;
+mod explain;
 mod filters;
 mod lifecycle;
 mod limits;
+mod live_access;
+mod live_sse;
+mod live_ws;
 mod noninterference;
 mod outage;
 mod pages;
 mod policy;
+mod policy_reload;
+mod policy_tools;
+mod purposes;
+mod reveal;
 mod rows;
 mod schema;
 mod scores;
+mod solver;
 mod statements;
 mod support;
 mod tokens;
+mod uses;

@@ -47,7 +47,9 @@ fn documents(name: &str) -> Vec<String> {
 #[tokio::test]
 async fn as_many_statements_for_thirty_as_for_three() {
     let (few, few_seed) = App::school_of(Shape { classes: 2, students: 3 }).await;
+    few.snapshot("census").await;
     let (many, many_seed) = App::school_of(Shape { classes: 6, students: 30 }).await;
+    many.snapshot("census").await;
     let pairs = everybody(&few, &few_seed).into_iter().zip(everybody(&many, &many_seed));
     let (mut compared, mut larger) = (0, 0);
     for ((name, one), (_, other)) in pairs {

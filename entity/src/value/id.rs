@@ -65,6 +65,8 @@ macro_rules! id {
 }
 
 id! {
+    /// Key of a snapshot (时点数据).
+    SnapshotId,
     /// Key of an organisation: authority or school (机构).
     OrganisationId,
     /// Key of the relation of a school to its authority (学籍主管部门).
@@ -93,6 +95,8 @@ id! {
     AccountId,
     /// Key of a grant of access (授权).
     AccessGrantId,
+    /// Key of a record opened beyond the normal reach (紧急查阅).
+    AccessReviewId,
     /// Key of a student (学生).
     StudentId,
     /// Key of an identity document (身份证件).
@@ -121,6 +125,8 @@ id! {
     SanctionId,
     /// Key of an aid grant (资助).
     AidGrantId,
+    /// Key of a disclosure (披露记录).
+    DisclosureId,
 }
 
 #[cfg(test)]

@@ -49,6 +49,13 @@ pub trait Guarded: Sized {
     fn mask_text(bare: &str) -> String;
 }
 
+/// True for what a mask leaves of a text, however it is written back: three stars in a row anywhere, or stars
+/// alone. Full-width stars, white space between them and invisible characters make no difference.
+pub fn looks_masked(text: &str) -> bool {
+    let stars: String = text::clean(text).chars().filter(|c| !c.is_whitespace()).collect();
+    stars.contains("***") || (!stars.is_empty() && stars.chars().all(|c| c == '*'))
+}
+
 /// Why a text is not a value, and what to do about it. Never contains the text itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why_en}")]
@@ -150,6 +157,26 @@ mod tests {
                     assert!(masked.contains('*'), "{prefix:?} became {masked:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_mask_is_known_again_however_it_is_written() {
+        for text in [
+            "***",
+            "*",
+            "＊＊＊",
+            "北京市朝阳区***",
+            "138****8000",
+            "* * *",
+            "*\u{200B}**",
+            "﹡﹡﹡",
+            "a** *b",
+        ] {
+            assert!(looks_masked(text), "{text}");
+        }
+        for text in ["", "2*3", "a**b", "北京市朝阳区", "a@example.org"] {
+            assert!(!looks_masked(text), "{text}");
         }
     }
 

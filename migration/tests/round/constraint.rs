@@ -133,6 +133,10 @@ fn grant(seed: &Seed, reach: &str, places: [bool; 5]) -> Result<access_grant::Ac
         since: Set(day(2025, 9, 1)?),
         until: Set(None),
         ended_at: Set(None),
+        expires_at: Set(None),
+        granted_by_id: Set(None),
+        delegated_from_id: Set(None),
+        reason: Set(None),
     })
 }
 

@@ -12,7 +12,8 @@ use xueji_entity as e;
 /// All tables of the schema.
 pub(crate) async fn tables(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let query = if connection.get_database_backend() == DbBackend::Postgres {
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' \
+         AND table_type = 'BASE TABLE'"
     } else {
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     };
@@ -32,7 +33,9 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
     }
     fit!(
         access_grant,
+        access_review,
         account,
+        act_try,
         aid_grant,
         aid_programme,
         archive,
@@ -43,6 +46,10 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         class_membership,
         course,
         deployment,
+        disclosure_entry,
+        disclosure_line,
+        disclosure_progress,
+        disclosure_set,
         duty,
         enrollment,
         exam,
@@ -55,18 +62,31 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         lookup_key,
         organisation,
         outbox,
+        policy_version,
         reward,
         sanction,
         school_authority,
         school_year,
         score,
+        snapshot,
+        snapshot_aid,
+        snapshot_attendance,
+        snapshot_cell,
+        snapshot_class,
+        snapshot_paper,
+        snapshot_school,
+        snapshot_score,
+        snapshot_student,
         staff,
         student,
+        student_key,
         student_number,
         term,
         year_level,
     );
     assert_eq!(Vec::from_iter(seen.clone()), tables(connection).await?, "each table has an entity");
+    // A view, read like a table.
+    fits::<e::disclosure::Entity>(connection).await?;
 
     for table in seen {
         if columns(connection, &table).await?.iter().any(|column| column == "lifecycle") {
@@ -83,6 +103,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
     offers::<e::duty::DutyKind>(connection, "duty", "kind").await?;
     offers::<e::aid_programme::AidKind>(connection, "aid_programme", "kind").await?;
     offers::<e::account::AccountKind>(connection, "account", "kind").await?;
+    offers::<e::access_review::ReviewState>(connection, "access_review", "state").await?;
     offers::<e::student::LeftBehind>(connection, "student", "left_behind").await?;
     offers::<e::student::Transport>(connection, "student", "transport").await?;
     offers::<e::student_number::StudentNumberKind>(connection, "student_number", "kind").await?;
@@ -94,6 +115,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
     offers::<e::attendance::AttendanceKind>(connection, "attendance", "kind").await?;
     offers::<e::sanction::SanctionState>(connection, "sanction", "state").await?;
     offers::<e::aid_grant::AidState>(connection, "aid_grant", "state").await?;
+    offers::<e::snapshot::SnapshotKind>(connection, "snapshot", "kind").await?;
     offers::<e::audit::AuditOutcome>(connection, "audit", "outcome").await
 }
 

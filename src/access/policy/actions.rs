@@ -36,6 +36,17 @@ impl Actions {
         (0..).zip(&self.names).find_map(|(id, known)| (*known == name).then_some(id))
     }
 
+    /// Whether some action of the pair sets the column.
+    pub(super) fn sets(&self, pair: Pair, field: FieldId) -> bool {
+        self.grants.iter().any(|(_, of, act)| *of == pair && act.columns.contains(&field))
+    }
+
+    /// The pairs that may run an action.
+    pub fn pairs(&self, action: ActionId) -> impl Iterator<Item = Pair> + '_ {
+        let of = move |(id, pair, _): &(ActionId, Pair, Act)| (*id == action).then_some(*pair);
+        self.grants.iter().filter_map(of)
+    }
+
     /// The number of actions.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -6,10 +6,11 @@ use crate::access::catalogue::{Catalogue, Class, FieldId};
 use crate::access::policy::actions::{Act, ActionId, Actions};
 use crate::access::policy::lint::{ActionLine, Checked, ColumnLine};
 use crate::access::policy::oracle::{MODEL, Oracle};
+use crate::access::policy::purposes::PurposeId;
 use crate::access::policy::roles::Roles;
-use crate::access::policy::{Policy, Problem, Problems, masks};
+use crate::access::policy::{Policy, Problem, Problems, Said, masks};
 use crate::access::table::{Cell, NounId, Pair, RuleId, Table, Uses};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The verb of a question about an action as such; the others are the columns it sets.
 const RUN: &str = "run";
@@ -49,22 +50,58 @@ pub(super) fn policy(
     oracle: Oracle,
     checked: Checked,
     catalogue: &Catalogue,
-    version: String,
+    (version, model): (String, String),
+    earlier: Option<&Policy>,
 ) -> Result<Policy, Problems> {
     let lines = checked.rules.len();
     let names: Vec<String> =
         catalogue.coordinates.iter().map(|coordinate| coordinate.name()).collect();
     let pairs = pair_names(&checked.roles, &checked.roles.pairs());
-    let mut compiler = Compiler { oracle, roles: &checked.roles, catalogue, names, pairs };
-    let (mut table, actions) =
-        compiler.run(&checked).map_err(|why| Problems(vec![Problem::file(MODEL, why)]))?;
-    derive(&mut table, catalogue);
-    open(&mut table, catalogue);
-    let undone = masks::undone(&table, catalogue, &checked.roles);
+    // What the lines mean must be the same, and who inherits from whom.
+    let earlier = earlier
+        .filter(|earlier| earlier.said.model == model && earlier.roles == checked.roles)
+        .filter(|earlier| earlier.table.fields() == catalogue.coordinates.len());
+    let mut compiler = Compiler { oracle, roles: &checked.roles, catalogue, names, pairs, earlier };
+    let refused = |why| Problems(vec![Problem::file(MODEL, why)]);
+    let (mut table, actions) = compiler.run(&checked).map_err(refused)?;
+    let mut purposed = compiler.purposed(&checked, &table, &actions).map_err(refused)?;
+    let mut undone = Vec::new();
+    for table in std::iter::once(&mut table).chain(purposed.iter_mut().map(|(_, table)| table)) {
+        derive(table, catalogue);
+        open(table, catalogue);
+        for problem in masks::undone(table, catalogue, &checked.roles) {
+            if !undone.contains(&problem) {
+                undone.push(problem);
+            }
+        }
+    }
     if !undone.is_empty() {
         return Err(Problems(undone));
     }
-    Ok(Policy { table, roles: checked.roles, actions, version, lines })
+    if !purposed.is_empty() {
+        let all: Vec<Table> = purposed.iter().map(|(_, table)| table.clone()).collect();
+        table.could(&all);
+        for (_, table) in &mut purposed {
+            table.could(&all);
+        }
+    }
+    let silent = checked.disclosure.uncovered(&table, &checked.roles);
+    if !silent.is_empty() {
+        return Err(Problems(silent));
+    }
+    let Checked { roles, purposes, disclosure, columns, actions: said, .. } = checked;
+    Ok(Policy {
+        table,
+        purposed,
+        roles,
+        purposes,
+        actions,
+        disclosure,
+        hash: version.clone(),
+        version,
+        lines,
+        said: Said { columns, actions: said, model },
+    })
 }
 
 struct Compiler<'a> {
@@ -73,17 +110,22 @@ struct Compiler<'a> {
     catalogue: &'a Catalogue,
     names: Vec<String>,
     pairs: Vec<(Pair, String, String)>,
+    /// A policy whose answers are good for columns with the same lines.
+    earlier: Option<&'a Policy>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
     fn run(&mut self, checked: &Checked) -> Result<(Table, Actions), String> {
         self.oracle.link(self.roles)?;
         let pairs = self.pairs.iter().map(|(pair, _, _)| *pair).collect();
         let mut table =
             Table::new(pairs, self.catalogue.nouns(), self.names.len(), checked.rules.clone());
         for (field, name) in (0..).zip(self.names.clone()) {
-            let lines: Vec<&ColumnLine> =
-                checked.columns.iter().filter(|line| line.field == field).collect();
+            let lines: Vec<&ColumnLine> = checked
+                .columns
+                .iter()
+                .filter(|line| line.field == field && line.purposes.is_empty())
+                .collect();
             self.column(&mut table, field, &name, &lines)?;
         }
         let mut grants = Vec::new();
@@ -101,6 +143,47 @@ impl Compiler<'_> {
         Ok((table, Actions::new(self.catalogue.actions.clone(), grants)))
     }
 
+    /// A table for each purpose that lines ask for: the plain one, with the columns of those lines
+    /// asked again.
+    fn purposed(
+        &mut self,
+        checked: &Checked,
+        plain: &Table,
+        actions: &Actions,
+    ) -> Result<Vec<(PurposeId, Table)>, String> {
+        let mut asked: BTreeMap<PurposeId, BTreeSet<FieldId>> = BTreeMap::new();
+        for line in &checked.columns {
+            for purpose in &line.purposes {
+                asked.entry(*purpose).or_default().insert(line.field);
+            }
+        }
+        let mut tables = Vec::new();
+        for (purpose, fields) in asked {
+            let mut table = plain.clone();
+            for &field in &fields {
+                let name = self.names.get(usize::from(field)).cloned().unwrap_or_default();
+                let lines: Vec<&ColumnLine> = checked
+                    .columns
+                    .iter()
+                    .filter(|line| {
+                        let speaks = line.purposes.is_empty() || line.purposes.contains(&purpose);
+                        line.field == field && speaks
+                    })
+                    .collect();
+                self.column(&mut table, field, &name, &lines)?;
+                for (pair, _, _) in &self.pairs {
+                    if actions.sets(*pair, field) {
+                        let cell = table.cell(*pair, field);
+                        let uses = cell.uses.union(Uses::WRITE);
+                        table.set(*pair, field, Cell { uses, ..cell });
+                    }
+                }
+            }
+            tables.push((purpose, table));
+        }
+        Ok(tables)
+    }
+
     fn column(
         &mut self,
         table: &mut Table,
@@ -108,15 +191,17 @@ impl Compiler<'_> {
         name: &str,
         lines: &[&ColumnLine],
     ) -> Result<(), String> {
-        self.oracle.load(lines.iter().map(|line| column_rule(line, name, self.roles)))?;
+        let known = self.known(field, lines);
+        if known.is_none() {
+            self.oracle.load(lines.iter().map(|line| column_rule(line, name, self.roles)))?;
+        }
         let what = format!("col:{name}");
         for (pair, role, reach) in &self.pairs {
-            let mut uses = Uses::NONE;
-            for (bit, verb, _) in Uses::VERBS {
-                if self.oracle.ask(&what, role, reach, verb)? {
-                    uses = uses.union(bit);
-                }
-            }
+            let uses = match known {
+                // Writing is granted by actions and joined to the cells afterwards.
+                Some(earlier) => earlier.table.cell(*pair, field).uses.without(Uses::WRITE),
+                None => self.answers(&what, role, reach)?,
+            };
             let rule = self.winner(lines, *pair, uses);
             // A use that no line explains would be one nobody can find in the files.
             if rule.is_none() && !uses.is_empty() {
@@ -128,6 +213,41 @@ impl Compiler<'_> {
             table.set(*pair, field, Cell { uses, rule });
         }
         Ok(())
+    }
+
+    /// Asks casbin for every use.
+    fn answers(&self, what: &str, role: &str, reach: &str) -> Result<Uses, String> {
+        let mut uses = Uses::NONE;
+        for (bit, verb, _) in Uses::VERBS {
+            if self.oracle.ask(what, role, reach, verb)? {
+                uses = uses.union(bit);
+            }
+        }
+        Ok(uses)
+    }
+
+    /// The earlier policy, if it was asked about the same lines of the column. Computed columns have no
+    /// lines, and their cells are not casbin's.
+    fn known(&self, field: FieldId, lines: &[&ColumnLine]) -> Option<&'a Policy> {
+        let derived = self
+            .catalogue
+            .coordinates
+            .get(usize::from(field))
+            .is_none_or(|coordinate| matches!(coordinate.class, Class::Derived(_)));
+        let earlier = self.earlier.filter(|_| !derived)?;
+        // Lines for a purpose stand in other tables, which are always asked anew.
+        let before = earlier
+            .said
+            .columns
+            .iter()
+            .filter(|line| line.field == field && line.purposes.is_empty());
+        if lines.iter().any(|line| !line.purposes.is_empty()) {
+            return None;
+        }
+        let same = before
+            .map(|line| (line.pair, line.uses))
+            .eq(lines.iter().map(|line| (line.pair, line.uses)));
+        same.then_some(earlier)
     }
 
     /// The line that gives the sight of the cell: the role's own before an inherited one.

@@ -2,9 +2,9 @@
 //!
 //! The order is that of the catalogue and of `roles.csv`, so that a change of policy is a small diff.
 
-use crate::access::catalogue::{Catalogue, Class};
+use crate::access::catalogue::{Catalogue, Class, FieldId};
 use crate::access::policy::Policy;
-use crate::access::table::{Pair, Sight, Uses};
+use crate::access::table::{Pair, Sight, Table, Uses};
 use std::fmt::Write as _;
 
 /// The matrix of columns and of actions.
@@ -22,9 +22,9 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
                     Class::Reference => " >",
                     Class::Derived(_) => " =",
                     Class::Outlet => " !",
+                    Class::Seen => " ~",
                 };
-                let cells =
-                    pairs.iter().map(|&pair| cell(policy.table.cell(pair, field).uses)).collect();
+                let cells = pairs.iter().map(|&pair| cell(policy, pair, field)).collect();
                 (format!("{}{mark}", coordinate.name()), cells)
             })
             .collect();
@@ -41,6 +41,7 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
         })
         .collect();
     grid(&mut text, "actions: the number of columns that may be set", &heads, &rows);
+    purposes(&mut text, policy, catalogue);
     for (action, name) in (0..).zip(&catalogue.actions) {
         for &pair in pairs {
             let Some(act) = policy.actions.may(&[pair], action) else {
@@ -58,8 +59,43 @@ pub fn matrix(policy: &Policy, catalogue: &Catalogue) -> String {
     text
 }
 
-/// The letters of a cell: the sight, then the uses.
-fn cell(uses: Uses) -> String {
+/// What each purpose grants beyond the cell without one, line by line.
+fn purposes(text: &mut String, policy: &Policy, catalogue: &Catalogue) {
+    let asked: Vec<_> = policy.purposes.iter().filter(|(id, _)| policy.asks_for(*id)).collect();
+    if asked.is_empty() {
+        return;
+    }
+    line(text, "");
+    line(text, "[for a purpose that the request states]");
+    for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
+        for &pair in policy.table.pairs() {
+            let plain = policy.table.cell(pair, field).uses;
+            for (id, purpose) in &asked {
+                let uses = policy.table_for(Some(*id)).cell(pair, field).uses;
+                if uses != plain {
+                    let words = policy.roles.words(pair);
+                    let (name, code) = (coordinate.name(), &purpose.code);
+                    line(text, &format!("{name} {words} {code}: {}", letters(uses)));
+                }
+            }
+        }
+    }
+    line(text, "");
+}
+
+/// The letters of a cell, with a mark where a purpose changes it.
+fn cell(policy: &Policy, pair: Pair, field: FieldId) -> String {
+    let uses = policy.table.cell(pair, field).uses;
+    let mut mark = letters(uses);
+    let other = |table: &Table| table.cell(pair, field).uses != uses;
+    if policy.purposed.iter().any(|(_, table)| other(table)) {
+        mark.push('?');
+    }
+    mark
+}
+
+/// The letters of uses: the sight, then the others.
+fn letters(uses: Uses) -> String {
     if uses.is_empty() {
         return ".".to_owned();
     }
@@ -108,9 +144,10 @@ fn legend(policy: &Policy, heads: &[(String, String)]) -> String {
     line(&mut text, "F full, M masked, - hidden but used, . nothing");
     line(
         &mut text,
-        "f filter, s search, o sort, g group, a aggregate, x export, m match, w written by an action",
+        "f filter, s search, o sort, g group, a aggregate, x export, m match, r reveal, w written by an action",
     );
-    line(&mut text, "> reference, = computed from other columns, ! outlet");
+    line(&mut text, "> reference, = computed from other columns, ! outlet, ~ of what is seen");
+    line(&mut text, "? another sight or use for a purpose, listed below the columns");
     line(&mut text, "A pair with nothing in a block is left out of it.");
     for (&pair, (role, reach)) in policy.table.pairs().iter().zip(heads) {
         let chinese =

@@ -18,7 +18,7 @@ pub(super) struct Oracle(Enforcer);
 impl Oracle {
     /// An enforcer without policy lines.
     pub(super) async fn new(model: Option<&str>) -> Result<Oracle, Problem> {
-        let refused = |why: String| Problem::file(MODEL, why);
+        let refused = |why: String| Problem::file(MODEL, why).of("model");
         let missing = || refused("is missing; it says what makes a line match".to_owned());
         let model = DefaultModel::from_str(model.ok_or_else(missing)?)
             .await

@@ -79,6 +79,28 @@ impl Roles {
                 })
     }
 
+    /// The names from a role to one that it inherits from, along the shortest chain; empty when it does not.
+    pub fn path(&self, heir: RoleId, ancestor: RoleId) -> Vec<String> {
+        let mut chains = vec![vec![heir]];
+        for _ in 0..=self.roles.len() {
+            let mut longer = Vec::new();
+            for chain in chains {
+                let Some(&last) = chain.last() else { continue };
+                if last == ancestor {
+                    let name = |id: &RoleId| self.get(*id).map(|role| role.name.clone());
+                    return chain.iter().filter_map(name).collect();
+                }
+                for &parent in
+                    self.get(last).map(|role| role.inherits.as_slice()).unwrap_or_default()
+                {
+                    longer.push(chain.iter().copied().chain([parent]).collect());
+                }
+            }
+            chains = longer;
+        }
+        Vec::new()
+    }
+
     /// Longest chain of links above a role; above the number of roles it is a circle.
     fn chain(&self, id: RoleId, limit: usize) -> usize {
         match self.get(id) {
@@ -102,7 +124,8 @@ impl Roles {
         };
         let mut roles = Roles { roles: vec![anyone] };
         if !source.files.contains_key(FILE) {
-            problems.push(Problem::file(FILE, "is missing; it names the roles".to_owned()));
+            problems
+                .push(Problem::file(FILE, "is missing; it names the roles".to_owned()).of("role"));
         }
         let mut links = Vec::new();
         for line in source.lines(FILE) {
@@ -117,11 +140,15 @@ impl Roles {
                         .to_owned())
                 }
             };
-            problems.extend(outcome.err().map(|why| Problem::line(FILE, line.number, why)));
+            problems
+                .extend(outcome.err().map(|why| Problem::line(FILE, line.number, why).of("role")));
         }
         for (number, heir, ancestor) in links {
             problems.extend(
-                roles.link(&heir, &ancestor).err().map(|why| Problem::line(FILE, number, why)),
+                roles
+                    .link(&heir, &ancestor)
+                    .err()
+                    .map(|why| Problem::line(FILE, number, why).of("role")),
             );
         }
         roles

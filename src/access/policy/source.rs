@@ -2,7 +2,7 @@
 //!
 //! It reads and hashes; it never judges what the files say.
 
-use crate::access::policy::Problem;
+use crate::access::policy::{Problem, Problems};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,6 +19,9 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "model.conf",
     "roles.csv",
     "actions.csv",
+    "purposes.csv",
+    "disclosure_control.csv",
+    "tables.csv",
     "organisation.csv",
     "school_year.csv",
     "term.csv",
@@ -46,6 +49,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "reward.csv",
     "sanction.csv",
     "aid_grant.csv",
+    "disclosure.csv",
+    "access_review.csv",
 ];
 
 /// Policy files by name.
@@ -86,6 +91,11 @@ impl Source {
         Ok(Source { files })
     }
 
+    /// The same off the async threads.
+    pub async fn read_aside(dir: std::path::PathBuf) -> Result<Source, Problems> {
+        super::blocking(move || Source::read(&dir)).await?.map_err(Problems::of)
+    }
+
     /// A hash of names and texts: the same files give the same version everywhere.
     pub fn version(&self) -> String {
         let mut hash = Sha256::new();
@@ -100,6 +110,24 @@ impl Source {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+    }
+
+    /// The reason that a comment right above a line states for what `code` warns of:
+    /// `# because collects-much: keeps the register`.
+    pub(super) fn because(&self, file: &str, line: u32, code: &str) -> Option<&str> {
+        let above = usize::try_from(line).ok()?.checked_sub(1)?;
+        let text = self.files.get(file)?;
+        let lines: Vec<&str> = text.lines().take(above).collect();
+        lines
+            .iter()
+            .rev()
+            .map(|line| line.trim())
+            .take_while(|line| line.starts_with('#'))
+            .find_map(|line| {
+                let said = line.trim_start_matches('#').trim().strip_prefix("because ")?;
+                let reason = said.strip_prefix(code)?.strip_prefix(':')?.trim();
+                (!reason.is_empty()).then_some(reason)
+            })
     }
 
     /// The lines of a file that say something: number from one, text, cells.

@@ -17,7 +17,7 @@ pub(super) fn uses_of(words: &str) -> Result<Uses, String> {
             return Err(match word {
                 "write" => format!("writing is granted by action: name the column in {ACTIONS}"),
                 _ => format!(
-                    "`{word}` is no use; the uses are filter, search, sort, group, aggregate, export, match"
+                    "`{word}` is no use; the uses are filter, search, sort, group, aggregate, export, match, reveal"
                 ),
             });
         };
@@ -54,6 +54,9 @@ pub(super) fn fits(coordinate: &Coordinate, sight: Sight, uses: Uses) -> Result<
     }
     if !coordinate.sealed {
         refused(Uses::MATCH, "has no keyed hash to match against")?;
+    }
+    if sight != Sight::Masked {
+        refused(Uses::REVEAL, "is not masked here; reveal shows in full what a mask covers")?;
     }
     match sight {
         Sight::Full => Ok(()),

@@ -7,14 +7,17 @@ pub mod signer;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind};
 use quick_cache::{Weighter, sync::Cache};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::{flags::KeySpec, settings::Jwt};
+use crate::{
+    clock::Clock,
+    config::{flags::KeySpec, settings::Jwt},
+};
 
 /// Longest token that is looked at.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -33,6 +36,15 @@ pub struct Claims {
     /// Id of the token, for revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+}
+
+impl Claims {
+    /// The validity that is left, without the leeway that a new request is given; zero after its end.
+    pub fn remaining(&self) -> Duration {
+        let end = i64::try_from(self.exp).unwrap_or(i64::MAX).saturating_mul(1_000);
+        let left = end.saturating_sub(Clock::system(chrono_tz::UTC).now().timestamp_millis());
+        Duration::from_millis(u64::try_from(left).unwrap_or_default())
+    }
 }
 
 /// Why a token is refused. The client learns no more than this; the token itself is in none of the texts.

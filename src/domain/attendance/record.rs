@@ -14,7 +14,7 @@ use xueji_entity::value::{Guarded, Narrative};
 
 use crate::access::action::Action;
 use crate::access::filter::Key;
-use crate::domain::act::Act;
+use crate::domain::act::{Act, key_id};
 use crate::domain::{Cx, refuse_masked};
 use crate::error::{Error, Result, Why};
 use crate::store::attendance::{ClassYear, Line, OnFile};
@@ -62,10 +62,6 @@ impl std::fmt::Debug for Mark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Mark(…)")
     }
-}
-
-fn key_id<S: Serializer>(key: &Option<Key>, to: S) -> Result<S::Ok, S::Error> {
-    key.map(|key| key.id).map(|id| id.to_string()).serialize(to)
 }
 
 fn kind_name<S: Serializer>(kind: &AttendanceKind, to: S) -> Result<S::Ok, S::Error> {
@@ -140,18 +136,16 @@ impl Act for Roll {
                 (None, None) => return Err(Error::internal("a mark without a member")),
             }
         }
-        let ids = |keys: Vec<Key>| keys.into_iter().map(|key| key.id).collect::<Vec<_>>();
-        let recorded = ids(tx.attendance_insert(fresh).await?);
-        let changed = ids(tx.attendance_update(changed).await?);
-        if !(recorded.is_empty() && changed.is_empty()) {
-            tx.event(Event {
-                kind: "attendance.recorded",
-                student: None,
-                class_group: Some(facts.class.class_group),
-                rows: [recorded.as_slice(), &changed].concat(),
-            });
+        let recorded = tx.attendance_insert(fresh).await?;
+        let changed = tx.attendance_update(changed).await?;
+        let rows = [recorded.as_slice(), &changed].concat();
+        if !rows.is_empty() {
+            let class_group = Some(facts.class.class_group);
+            let event = Event { kind: "attendance.recorded", class_group, ..Event::default() };
+            tx.event_of(event, rows);
         }
-        Ok(Recorded { recorded, changed })
+        let ids = |keys: Vec<Key>| keys.into_iter().map(|key| key.id).collect::<Vec<_>>();
+        Ok(Recorded { recorded: ids(recorded), changed: ids(changed) })
     }
 }
 

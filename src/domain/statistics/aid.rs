@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use xueji_entity::value::{Fen, Thousandths};
 
-use super::figures::{Care, THRESHOLD};
-use super::{Asked, Figures, Group, Key, KeyValue, Narrowing, column, distinct};
+use super::{
+    Asked, Basis, Figures, Group, Key, KeyValue, Narrowing, column, distinct, protect, protection,
+};
 use crate::access::table::Uses;
 use crate::domain::Cx;
 use crate::domain::attendance::percent;
@@ -26,19 +27,6 @@ pub struct AidFigures {
 }
 
 impl AidFigures {
-    fn new(
-        (aided, amount): (i64, i64),
-        (students, needy): (i64, Option<i64>),
-        care: Care,
-    ) -> Option<Self> {
-        care.allows_share(aided, students).then(|| Self {
-            aided,
-            students,
-            needy: needy.filter(|needy| care.allows_share(*needy, students)),
-            amount: Fen(amount),
-        })
-    }
-
     /// Aided for each hundred students.
     pub fn of_students(&self) -> Option<Thousandths> {
         (self.students > 0).then(|| percent(self.aided, self.students))
@@ -48,6 +36,25 @@ impl AidFigures {
     pub fn of_needy(&self) -> Option<Thousandths> {
         self.needy.filter(|needy| *needy > 0).map(|needy| percent(self.aided, needy))
     }
+}
+
+fn is_place(key: Key) -> bool {
+    matches!(key, Key::School | Key::County)
+}
+
+/// The keys and conditions that say whom aid could reach: programmes and terms part the grants, not
+/// the pupils.
+pub(super) fn of_place(keys: &[Key], only: &[Narrowing]) -> (Vec<Key>, Vec<Narrowing>) {
+    (
+        keys.iter().copied().filter(|key| is_place(*key)).collect(),
+        only.iter().filter(|narrowing| is_place(narrowing.key)).cloned().collect(),
+    )
+}
+
+/// The values of those keys.
+pub(super) fn place_of(keys: &[Key], values: &[KeyValue]) -> Vec<KeyValue> {
+    let pairs = keys.iter().zip(values);
+    pairs.filter(|(key, _)| is_place(**key)).map(|(_, value)| value.clone()).collect()
 }
 
 /// Aid by any of the keys; the total is the money granted.
@@ -65,20 +72,21 @@ pub async fn aid_coverage(
         others: &[],
         behind: &[("aid_grant", "amount")],
     };
-    let (scope, mut care) = asked.scope()?;
+    let (mut scope, mut exact) = asked.scope()?;
     let (student, needs_aid) = column(cx, ("student", "needs_aid"))?;
     let needs_aid = student.id(needs_aid);
     let count_needy = scope.every_pair(needs_aid, Uses::FILTER);
     let reach = scope.counting_over(student);
-    if count_needy && !reach.reads_what_it_counts(&[needs_aid]) {
-        care = Care::Threshold(THRESHOLD);
+    exact &= !count_needy || reach.reads_what_it_counts(&[needs_aid]);
+    if !exact {
+        scope = asked.protected(scope)?;
+        let reach = scope.counting_over(student);
+        let protection = protection(cx).await?;
+        let shape = (asked.keys, count_needy);
+        return protect::aid_coverage(cx, (&scope, &reach), shape, only, protection).await;
     }
     let aided = cx.store.aid_counts(&Question { scope: &scope, keys: &asked.keys, only }).await?;
-    // Programmes and terms part the grants, not the pupils: only the place says whom aid could reach.
-    let of_place = |key: &Key| matches!(key, Key::School | Key::County);
-    let places: Vec<Key> = asked.keys.iter().copied().filter(of_place).collect();
-    let within: Vec<Narrowing> =
-        only.iter().filter(|narrowing| of_place(&narrowing.key)).cloned().collect();
+    let (places, within) = of_place(&asked.keys, only);
     let question = Question { scope: &reach, keys: &places, only: &within };
     let reached: HashMap<Vec<KeyValue>, (i64, i64)> = cx
         .store
@@ -91,47 +99,32 @@ pub async fn aid_coverage(
     let groups = aided
         .into_iter()
         .filter(|row| row.students > 0)
-        .filter_map(|row| {
+        .map(|row| {
             total += row.amount;
-            let place: Vec<_> = asked
-                .keys
-                .iter()
-                .zip(&row.keys)
-                .filter(|(key, _)| of_place(key))
-                .map(|(_, value)| value.clone())
-                .collect();
+            let place = place_of(&asked.keys, &row.keys);
             let (students, needy) = reached.get(&place).copied().unwrap_or_default();
-            let of = (students, count_needy.then_some(needy));
-            let figures = AidFigures::new((row.students, row.amount), of, care)?;
-            Some(Group { span: None, figures, keys: row.keys })
+            let figures = AidFigures {
+                aided: row.students,
+                students,
+                needy: count_needy.then_some(needy),
+                amount: Fen(row.amount),
+            };
+            Group { span: None, figures, keys: row.keys }
         })
         .collect();
-    Figures::new(asked.keys, groups, care, Fen(total))
+    Figures::new(asked.keys, groups, Basis::Exact, Some(Fen(total)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CARE: Care = Care::Threshold(THRESHOLD);
-
     #[test]
-    fn aid_is_told_of_no_few_on_either_side() {
-        let aid = |aided, students, needy, care| {
-            AidFigures::new((aided, 125_000 * aided), (students, needy), care)
-        };
-        assert_eq!(aid(9, 100, Some(20), CARE), None);
-        assert_eq!(aid(91, 100, Some(20), CARE), None);
-        assert_eq!(aid(100, 100, None, CARE), None);
-        let told = aid(30, 90, Some(40), CARE);
-        assert_eq!(told.map(|aid| aid.of_students()), Some(Some(Thousandths(33_300))));
-        assert_eq!(told.map(|aid| aid.of_needy()), Some(Some(Thousandths(75_000))));
-        assert_eq!(told.map(|aid| aid.amount), Some(Fen(3_750_000)));
-        // Few who need aid are not told, nor a share of them.
-        assert_eq!(aid(30, 90, Some(9), CARE).map(|aid| aid.of_needy()), Some(None));
-        assert_eq!(
-            aid(1, 1, Some(1), Care::Reader).map(|aid| aid.of_needy()),
-            Some(Some(Thousandths(100_000)))
-        );
+    fn shares_are_of_all_and_of_those_in_need() {
+        let aid = |needy| AidFigures { aided: 30, students: 90, needy, amount: Fen(3_750_000) };
+        assert_eq!(aid(Some(40)).of_students(), Some(Thousandths(33_300)));
+        assert_eq!(aid(Some(40)).of_needy(), Some(Thousandths(75_000)));
+        assert_eq!(aid(Some(0)).of_needy(), None);
+        assert_eq!(aid(None).of_needy(), None);
     }
 }

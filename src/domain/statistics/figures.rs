@@ -1,4 +1,4 @@
-//! The figures themselves, exact in whole numbers, and what may be said of a small group.
+//! The figures themselves, exact in whole numbers, for those who read the rows.
 //!
 //! A mean and a deviation are rounded half up once, at the end, to one place. A quantile is by
 //! nearest rank: a value that occurs, never one between two. The deviation is that of the whole
@@ -12,35 +12,8 @@ use xueji_entity::value::Thousandths;
 use crate::domain::attendance::percent;
 use crate::domain::score::mean;
 
-/// The fewest distinct students that a figure may stand for, where the rows cannot be read.
-pub const THRESHOLD: i64 = 10;
-
 /// The bands of a distribution, each a tenth of the full mark.
 pub const BANDS: usize = 10;
-
-/// How the figures of a question may be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Care {
-    /// The caller reads the rows one by one: exact figures, however small.
-    Reader,
-    /// The caller does not: nothing about fewer students than this.
-    Threshold(i64),
-}
-
-impl Care {
-    /// Whether something may be said of so many students.
-    pub fn allows(self, students: i64) -> bool {
-        match self {
-            Self::Reader => true,
-            Self::Threshold(threshold) => students >= threshold,
-        }
-    }
-
-    /// Whether a share may be said: neither the part nor the rest may be few.
-    pub fn allows_share(self, part: i64, whole: i64) -> bool {
-        self.allows(part) && self.allows(whole - part)
-    }
-}
 
 /// The class size band (班额) as its code of list `BE`.
 pub fn class_size_band(size: i64) -> &'static str {
@@ -88,7 +61,7 @@ pub struct ScoreFigures {
     pub pass_rate: Option<Thousandths>,
     /// Scores at or above the excellence mark, in per cent.
     pub excellence_rate: Option<Thousandths>,
-    /// Scores in each tenth of the full mark, all told or none; the last includes the full mark.
+    /// Scores in each tenth of the full mark; the last includes the full mark.
     pub bands: [Option<i64>; BANDS],
 }
 
@@ -124,34 +97,16 @@ impl ScoreTally {
         self.bands[tenth.min(BANDS - 1)] += count;
     }
 
-    /// The figures; none where they would tell of few, or where all but few have one value.
-    /// `students` stand behind the scores, none with more than `most` of them, so that so many
-    /// scores belong to at least a `most`th of that many students.
-    pub fn figures(&self, students: i64, most: i64, care: Care) -> Option<ScoreFigures> {
-        let behind = |scores: i64| at_least(scores, most);
+    /// The figures of so many students; none without scores.
+    pub fn figures(&self, students: i64) -> Option<ScoreFigures> {
         let count: i64 = self.values.values().sum();
-        let alike = self.values.values().copied().max().unwrap_or_default();
-        if !care.allows(students) || !care.allows(behind(count - alike)) {
+        if count == 0 {
             return None;
         }
         let sum: i128 =
             self.values.iter().map(|(value, n)| i128::from(*value) * i128::from(*n)).sum();
-        let quantile = |per_cent: i64| {
-            let rank = rank(count, per_cent);
-            let told = care.allows(behind(rank)) && care.allows(behind(count - rank + 1));
-            told.then(|| at_rank(&self.values, rank)).flatten()
-        };
-        // Beside each other the two rates tell how many passed without excellence.
-        let between = self.passed - self.excellent;
-        let share = |part: i64| {
-            let told = care.allows(behind(part))
-                && care.allows(behind(self.marked - part))
-                && (between == 0 || care.allows(behind(between)));
-            (told && self.marked > 0).then(|| percent(part, self.marked))
-        };
-        // A band left out could be computed from the count and the others, so all go with it.
-        let bands_told = self.bands.iter().all(|scores| care.allows(behind(*scores)))
-            && (self.unmarked == 0 || care.allows(behind(self.unmarked)));
+        let quantile = |per_cent: i64| at_rank(&self.values, rank(count, per_cent));
+        let share = |part: i64| (self.marked > 0).then(|| percent(part, self.marked));
         let single = self.full_marks.iter().next().filter(|_| self.full_marks.len() == 1);
         Some(ScoreFigures {
             count,
@@ -168,23 +123,17 @@ impl ScoreTally {
             full_mark: single.filter(|_| self.unmarked == 0).map(|full| Thousandths(*full)),
             pass_rate: share(self.passed),
             excellence_rate: share(self.excellent),
-            bands: self.bands.map(|scores| bands_told.then_some(scores)),
+            bands: self.bands.map(Some),
         })
     }
 }
 
-/// The fewest students that so many records belong to, when none has more than `most` of them.
-fn at_least(records: i64, most: i64) -> i64 {
-    let most = most.max(1);
-    (records + most - 1).div_euclid(most)
-}
-
 /// The nearest rank of a quantile, from 1.
-fn rank(count: i64, per_cent: i64) -> i64 {
+pub(super) fn rank(count: i64, per_cent: i64) -> i64 {
     ((count * per_cent + 99) / 100).max(1)
 }
 
-fn at_rank(values: &BTreeMap<i64, i64>, rank: i64) -> Option<Thousandths> {
+pub(super) fn at_rank(values: &BTreeMap<i64, i64>, rank: i64) -> Option<Thousandths> {
     let mut seen = 0;
     values.iter().find_map(|(value, count)| {
         seen += count;
@@ -266,7 +215,6 @@ pub struct AttendanceTally {
     days: i64,
     excused: i64,
     truant: i64,
-    day_count: i64,
 }
 
 /// What is said of the attendance of a group.
@@ -290,32 +238,18 @@ impl AttendanceTally {
         self.days += students;
         self.excused += excused;
         self.truant += truant;
-        self.day_count += 1;
     }
 
-    /// Whether so many student days, of any kind, belong to enough students: a student has one
-    /// record a day, so they are at least a `day_count`th of that many.
-    fn enough(&self, student_days: i64, care: Care) -> bool {
-        care.allows(at_least(student_days, self.day_count))
-    }
-
-    /// The figures; none where few were present or few were absent.
-    pub fn figures(&self, care: Care) -> Option<AttendanceFigures> {
-        let absent = self.excused + self.truant;
-        let present = self.days - absent;
-        let told = self.days > 0 && self.enough(present, care) && self.enough(absent, care);
-        told.then(|| AttendanceFigures {
+    /// The figures; none without a day on record.
+    pub fn figures(&self) -> Option<AttendanceFigures> {
+        let present = self.days - self.excused - self.truant;
+        (self.days > 0).then(|| AttendanceFigures {
             days: self.days,
             present,
             excused: self.excused,
             truant: self.truant,
             rate: percent(present, self.days),
         })
-    }
-
-    /// Whether leave and truancy may be told apart: neither may be of few.
-    pub fn tells_kinds(&self, care: Care) -> bool {
-        self.enough(self.excused, care) && self.enough(self.truant, care)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 
-const CARE: Care = Care::Threshold(10);
 const MARKS: Option<(i64, i64, i64)> = Some((100_000, 60_000, 85_000));
 
 fn day(text: &str) -> NaiveDate {
@@ -93,7 +92,7 @@ fn quantiles_are_values_of_the_nearest_rank() {
 
 #[test]
 fn a_reader_of_the_rows_gets_every_figure() {
-    let figures = class().figures(40, 1, Care::Reader).unwrap();
+    let figures = class().figures(40).unwrap();
     // 42 + 175.5 + 390 + 864 + 1098.5 + 364 + 100 = 3034 points of 40 scores: 75.85.
     assert_eq!(figures.count, 40);
     assert_eq!(figures.mean, Some(Thousandths(75_900)));
@@ -115,105 +114,7 @@ fn a_reader_of_the_rows_gets_every_figure() {
     assert_eq!(figures.excellence_rate, points(12_500));
     let bands = [0, 0, 0, 0, 1, 3, 6, 12, 13, 5].map(Some);
     assert_eq!(figures.bands, bands);
-    assert!(tally(&[(70_000, 1)]).figures(1, 1, Care::Reader).is_some());
-}
-
-#[test]
-fn few_students_and_like_scores_are_left_out() {
-    // (scores, students, most scores of one, told)
-    let cases = [
-        (class(), 9, 5, false),
-        // 27 scores are not the most frequent one: of nine students at least, or of fourteen.
-        (class(), 10, 3, false),
-        (class(), 20, 2, true),
-        (tally(&[(70_000, 40)]), 40, 1, false),
-        (tally(&[(70_000, 39), (71_000, 1)]), 40, 1, false),
-        (tally(&[(70_000, 31), (71_000, 9)]), 40, 1, false),
-        (tally(&[(70_000, 30), (71_000, 10)]), 40, 1, true),
-    ];
-    for (tally, students, most, told) in cases {
-        assert_eq!(tally.figures(students, most, CARE).is_some(), told, "{tally:?}");
-        assert!(tally.figures(students, most, Care::Reader).is_some());
-    }
-}
-
-#[test]
-fn under_a_threshold_nothing_is_said_of_the_ends() {
-    let figures = class().figures(40, 1, CARE).unwrap();
-    assert_eq!(figures.mean, Some(Thousandths(75_900)));
-    // Rank 4 of 40 speaks of four students; rank 10 of ten, rank 20 of twenty, rank 30 of eleven.
-    let points = |value| Some(Thousandths(value));
-    assert_eq!(
-        figures.quantiles,
-        Quantiles {
-            p10: None,
-            p25: points(65_000),
-            median: points(72_000),
-            p75: points(84_500),
-            p90: None,
-        }
-    );
-    // 36 pass and four do not; five are excellent.
-    assert_eq!(figures.pass_rate, None);
-    assert_eq!(figures.excellence_rate, None);
-    // The bands of 12 and 13 are large enough, but not the others.
-    assert_eq!(figures.bands, [None; BANDS]);
-}
-
-#[test]
-fn scores_of_the_same_students_count_once() {
-    // Forty scores of twenty students, two each: up to 18 scores may be those of nine.
-    let figures = class().figures(20, 2, CARE).unwrap();
-    let median = Some(Thousandths(72_000));
-    assert_eq!(figures.quantiles, Quantiles { median, ..Quantiles::default() });
-    assert_eq!(figures.bands, [None; BANDS]);
-}
-
-#[test]
-fn a_distribution_is_told_whole_or_not_at_all() {
-    // (scores of each band, scores without marks, told)
-    for (bands, unmarked, told) in [
-        ([10; BANDS], 0, true),
-        ([10; BANDS], 9, false),
-        ([10; BANDS], 10, true),
-        ([9, 11, 12, 13, 14, 15, 16, 17, 18, 19], 0, false),
-        // Empty bands are as telling as small ones.
-        ([0, 11, 12, 13, 14, 15, 16, 17, 18, 19], 0, false),
-    ] {
-        let mut tally = ScoreTally::default();
-        for (tenth, count) in (0..).zip(bands) {
-            tally.add(tenth * 10_000, MARKS, count);
-        }
-        tally.add(50_000, None, unmarked);
-        let figures = tally.figures(200, 1, CARE).unwrap();
-        assert_eq!(figures.bands, bands.map(|scores| told.then_some(scores)), "{bands:?}");
-        let exact = tally.figures(200, 1, Care::Reader).unwrap();
-        assert_eq!(exact.bands, bands.map(Some));
-    }
-}
-
-#[test]
-fn two_rates_do_not_tell_of_few_between_them() {
-    // (failed, passed without excellence, excellent, pass rate, excellence rate)
-    for (failed, between, excellent, pass, excellence) in [
-        (20, 10, 20, Some(60_000), Some(40_000)),
-        (20, 9, 21, None, None),
-        (20, 0, 30, Some(60_000), Some(60_000)),
-        // Nine failed: no pass rate, and nothing about them in the other.
-        (9, 20, 21, None, Some(42_000)),
-        (20, 21, 9, Some(60_000), None),
-    ] {
-        let tally = tally(&[
-            (30_000, failed - 5),
-            (40_000, 5),
-            (70_000, between),
-            (90_000, 5),
-            (95_000, excellent - 5),
-        ]);
-        let figures = tally.figures(50, 1, CARE).unwrap();
-        let rates = (figures.pass_rate, figures.excellence_rate);
-        assert_eq!(rates, (pass.map(Thousandths), excellence.map(Thousandths)), "{between}");
-    }
+    assert!(tally(&[(70_000, 1)]).figures(1).is_some());
 }
 
 #[test]
@@ -238,12 +139,12 @@ fn bands_are_tenths_of_the_full_mark() {
 fn scores_without_marks_have_no_rates() {
     let mut tally = ScoreTally::default();
     tally.add(80_000, None, 2);
-    let figures = tally.figures(2, 1, Care::Reader).unwrap();
+    let figures = tally.figures(2).unwrap();
     assert_eq!(figures.mean, Some(Thousandths(80_000)));
     assert_eq!((figures.pass_rate, figures.full_mark), (None, None));
     tally.add(90_000, MARKS, 1);
     tally.add(90_000, Some((120_000, 72_000, 102_000)), 1);
-    let figures = tally.figures(4, 1, Care::Reader).unwrap();
+    let figures = tally.figures(4).unwrap();
     assert_eq!(figures.full_mark, None);
     assert_eq!(figures.pass_rate, Some(Thousandths(100_000)));
     assert_eq!(figures.excellence_rate, Some(Thousandths(50_000)));
@@ -272,39 +173,12 @@ fn days_fold_into_weeks_and_months() {
 #[test]
 fn attendance_is_exact_for_readers_of_the_rows() {
     let week = attendance(&[(40, 2, 0), (40, 1, 1), (39, 0, 0)]);
-    let figures = week.figures(Care::Reader).unwrap();
+    let figures = week.figures().unwrap();
     // 115 of 119 student days: 96.638… %.
     assert_eq!((figures.days, figures.present, figures.excused, figures.truant), (119, 115, 3, 1));
     assert_eq!(figures.rate, Thousandths(96_600));
-    assert!(week.tells_kinds(Care::Reader));
-    assert!(attendance(&[(40, 0, 0)]).figures(Care::Reader).is_some());
-    assert_eq!(attendance(&[]).figures(Care::Reader), None);
-}
-
-#[test]
-fn attendance_is_told_where_neither_present_nor_absent_are_few() {
-    // (days of students, excused, truant; whether told, and by kind)
-    type Days = &'static [(i64, i64, i64)];
-    let cases: [(Days, bool, bool); 9] = [
-        (&[], false, false),
-        (&[(40, 0, 0)], false, false),
-        (&[(40, 0, 40)], false, false),
-        (&[(40, 9, 0)], false, false),
-        (&[(40, 10, 0)], true, false),
-        (&[(40, 10, 10)], true, true),
-        (&[(40, 31, 0)], false, false),
-        // Ten student days of absence on two days may be those of five students, and nineteen
-        // those of ten at least.
-        (&[(40, 5, 0), (40, 5, 0)], false, false),
-        (&[(40, 10, 0), (40, 0, 9)], true, false),
-    ];
-    for (days, told, kinds) in cases {
-        let tally = attendance(days);
-        assert_eq!(tally.figures(CARE).is_some(), told, "{days:?}");
-        assert_eq!(tally.tells_kinds(CARE), kinds, "{days:?}");
-    }
-    // Nine students on ten days are nine students.
-    assert_eq!(attendance(&[(18, 9, 0); 10]).figures(CARE), None);
+    assert!(attendance(&[(40, 0, 0)]).figures().is_some());
+    assert_eq!(attendance(&[]).figures(), None);
 }
 
 #[test]
@@ -323,14 +197,5 @@ fn class_sizes_have_the_national_bands() {
     ] {
         assert_eq!(class_size_band(size), band);
         assert!(xueji_entity::value::code::entry(band).is_some(), "{band}");
-    }
-}
-
-#[test]
-fn a_share_needs_enough_on_both_sides() {
-    for (part, whole, told) in [(9, 100, false), (10, 100, true), (90, 100, true), (91, 100, false)]
-    {
-        assert_eq!(CARE.allows_share(part, whole), told);
-        assert!(Care::Reader.allows_share(part, whole));
     }
 }

@@ -1,20 +1,25 @@
 //! Figures over many pupils (统计): who may ask for which, and what is withheld.
 //!
 //! A question names its keys, conditions and measures; each is a column, and all must be granted in
-//! the lines of one role at one reach (promise 12). Who may read the rows gets exact figures. For
-//! everybody else groups of few are left out, keys and all, so that they look like groups of nobody,
-//! and there is no total: nothing tells whether there were any. The arithmetic is in [`figures`];
-//! the SQL is the store's.
+//! the lines of one role at one reach (promise 12). Who may read the rows gets exact figures, of this
+//! moment: the arithmetic is in [`figures`]. Everybody else is answered as the policy says, from a
+//! snapshot: free questions with small errors ([`protect`]), or declared tables ([`tables`]).
+//! The SQL is the store's.
 
 mod aid;
 pub mod figures;
 mod names;
+pub mod protect;
+pub mod snapshot;
+pub mod suppress;
+pub mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
 use super::Cx;
+use crate::access::policy::Way;
 use crate::access::scope::{Need, Scope};
 use crate::access::table::Uses;
 use crate::access::view::Noun;
@@ -22,12 +27,11 @@ use crate::error::{Error, Result, Why};
 use crate::store::statistics::Question;
 pub use crate::store::statistics::{Among, Key, KeyValue, Narrowing};
 pub use aid::{AidFigures, aid_coverage};
-pub use figures::THRESHOLD;
 use figures::{
-    AttendanceFigures, AttendanceTally, Care, Period, ScoreFigures, ScoreTally, Span,
-    class_size_band,
+    AttendanceFigures, AttendanceTally, Period, ScoreFigures, ScoreTally, Span, class_size_band,
 };
-pub use names::{Names, leads_to};
+pub use names::{Names, Wanted, leads_to};
+use protect::Protection;
 
 /// The most keys of one question.
 pub const MOST_KEYS: usize = 4;
@@ -54,15 +58,40 @@ pub struct Figures<F, T> {
     pub keys: Vec<Key>,
     /// The groups that may be said; without those of nobody.
     pub groups: Vec<Group<F>>,
-    /// Exact for a reader of the rows, or under a threshold.
-    pub care: Care,
-    /// Over all groups, for a reader of the rows alone.
+    /// Whether they are exact or protected.
+    pub basis: Basis,
+    /// Over all groups; none where too few stand behind it.
     pub total: Option<T>,
+}
+
+/// What figures rest on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Exact, over rows that the caller may read.
+    Exact,
+    /// From a snapshot, each with a small error.
+    Perturbed(Protection),
+}
+
+impl Basis {
+    /// What protects the figures; none for a reader of the rows.
+    pub fn protection(&self) -> Option<&Protection> {
+        match self {
+            Self::Exact => None,
+            Self::Perturbed(protection) => Some(protection),
+        }
+    }
+}
+
+/// The newest snapshot and the threshold of the policy.
+async fn protection(cx: &Cx) -> Result<Protection> {
+    let threshold = cx.caller.session.policy.disclosure.threshold;
+    Ok(Protection { snapshot: protect::newest(cx).await?, threshold })
 }
 
 impl<F, T> Figures<F, T> {
     /// The limit counts only what is said: groups left out must not be told by a refusal.
-    fn new(keys: Vec<Key>, groups: Vec<Group<F>>, care: Care, total: T) -> Result<Self> {
+    fn new(keys: Vec<Key>, groups: Vec<Group<F>>, basis: Basis, total: Option<T>) -> Result<Self> {
         if groups.len() > MOST_GROUPS {
             return Err(Error::Limit {
                 what: "groups",
@@ -74,16 +103,7 @@ impl<F, T> Figures<F, T> {
                 ),
             });
         }
-        let total = (care == Care::Reader).then_some(total);
-        Ok(Self { keys, groups, care, total })
-    }
-
-    /// The threshold that figures were held to; none for a reader of the rows.
-    pub fn threshold(&self) -> Option<i64> {
-        match self.care {
-            Care::Reader => None,
-            Care::Threshold(threshold) => Some(threshold),
-        }
+        Ok(Self { keys, groups, basis, total })
     }
 }
 
@@ -146,8 +166,8 @@ fn column(cx: &Cx, (of, field): Column) -> Result<(&'static Noun, usize)> {
 }
 
 impl Asked<'_> {
-    /// The rows that count, and how the figures may be said; `FORBIDDEN` before any SQL.
-    fn scope(&self) -> Result<(Scope, Care)> {
+    /// The rows that count, and whether the caller reads them; `FORBIDDEN` before any SQL.
+    fn scope(&self) -> Result<(Scope, bool)> {
         let mut needs = Vec::new();
         let mut seen = Vec::new();
         let mut need = |at: Column, uses: Uses, shown: bool| -> Result<()> {
@@ -180,12 +200,27 @@ impl Asked<'_> {
         }
         let noun = noun(self.cx, self.counted)?;
         let scope = Scope::counting(&self.cx.caller, noun).counting_with(&needs)?;
-        let care = if scope.reads_what_it_counts(&seen) {
-            Care::Reader
-        } else {
-            Care::Threshold(THRESHOLD)
-        };
-        Ok((scope, care))
+        let exact = scope.reads_what_it_counts(&seen);
+        Ok((scope, exact))
+    }
+
+    /// Under the grants that are answered with protected figures; refused where there is none.
+    fn protected(&self, scope: Scope) -> Result<Scope> {
+        let free = scope.clone().protected(Way::Perturb);
+        if !free.is_empty() {
+            return Ok(free);
+        }
+        if scope.protected(Way::Suppress).is_empty() {
+            let (noun, field) = column(self.cx, self.measures[0])?;
+            return Err(Error::forbidden_use("aggregate", noun.coordinate(field)));
+        }
+        Err(Error::Refused {
+            rule: "DECLARED_TABLES_ONLY",
+            why: Why::new(
+                "your role is given declared tables, not free questions; choose one of `declaredTables`",
+                "您的角色只能查阅已发布的统计表，不能自由查询；请从 `declaredTables` 中选择",
+            ),
+        })
     }
 }
 
@@ -223,7 +258,11 @@ pub async fn student_counts(
         others: &[],
         behind: &[],
     };
-    let (scope, care) = asked.scope()?;
+    let (scope, exact) = asked.scope()?;
+    if !exact {
+        let scope = asked.protected(scope)?;
+        return protect::student_counts(cx, &scope, asked.keys, only, protection(cx).await?).await;
+    }
     let question = Question { scope: &scope, keys: &asked.keys, only };
     let mut counts: BTreeMap<Vec<KeyValue>, i64> = BTreeMap::new();
     for (mut keys, count) in cx.store.student_counts(&question).await? {
@@ -238,10 +277,9 @@ pub async fn student_counts(
     let total = counts.values().sum();
     let groups = counts
         .into_iter()
-        .filter(|(_, count)| care.allows(*count))
         .map(|(keys, count)| Group { span: None, keys, figures: count })
         .collect();
-    Figures::new(asked.keys, groups, care, total)
+    Figures::new(asked.keys, groups, Basis::Exact, Some(total))
 }
 
 /// Published scores by any of the keys; the total is the number of scores.
@@ -259,7 +297,12 @@ pub async fn score_statistics(
         others: &[],
         behind: &[("score", "value")],
     };
-    let (scope, care) = asked.scope()?;
+    let (scope, exact) = asked.scope()?;
+    if !exact {
+        let scope = asked.protected(scope)?;
+        return protect::score_statistics(cx, &scope, asked.keys, only, protection(cx).await?)
+            .await;
+    }
     let question = Question { scope: &scope, keys: &asked.keys, only };
     let (counts, spreads) = cx.store.score_counts(&question).await?;
     let mut tallies: BTreeMap<Vec<KeyValue>, ScoreTally> = BTreeMap::new();
@@ -269,16 +312,15 @@ pub async fn score_statistics(
         tallies.entry(count.keys).or_default().add(count.value, count.marks, count.count);
     }
     let behind: HashMap<_, _> =
-        spreads.into_iter().map(|spread| (spread.keys, (spread.students, spread.most))).collect();
+        spreads.into_iter().map(|spread| (spread.keys, spread.students)).collect();
     let groups = tallies
         .into_iter()
         .filter_map(|(keys, tally)| {
-            let (students, most) = behind.get(&keys).copied().unwrap_or_default();
-            let figures = tally.figures(students, most, care)?;
+            let figures = tally.figures(behind.get(&keys).copied().unwrap_or_default())?;
             Some(Group { span: None, keys, figures })
         })
         .collect();
-    Figures::new(asked.keys, groups, care, total)
+    Figures::new(asked.keys, groups, Basis::Exact, Some(total))
 }
 
 /// Attendance of one group in one period.
@@ -317,9 +359,15 @@ pub async fn attendance_rates(
         others: BY_DAY,
         behind: &[("attendance", "kind")],
     };
-    let (scope, care) = asked.scope()?;
+    let (scope, exact) = asked.scope()?;
     let (kinds, kind) = column(cx, ("attendance", "kind"))?;
     let by_kind = scope.every_pair(kinds.id(kind), Uses::GROUP);
+    if !exact {
+        let scope = asked.protected(scope)?;
+        let shape = (period, asked.keys, by_kind);
+        let protection = protection(cx).await?;
+        return protect::attendance_rates(cx, &scope, shape, (from, until), only, protection).await;
+    }
     let question = Question { scope: &scope, keys: &asked.keys, only };
     let mut tallies: BTreeMap<(Span, Vec<KeyValue>), AttendanceTally> = BTreeMap::new();
     for row in cx.store.attendance_counts(&question, from, until).await? {
@@ -333,31 +381,17 @@ pub async fn attendance_rates(
     let groups = tallies
         .into_iter()
         .filter_map(|((span, keys), tally)| {
-            let figures = tally.figures(care)?;
+            let figures = tally.figures()?;
             days += figures.days;
-            let by_kind = by_kind && tally.tells_kinds(care);
             Some(Group { span: Some(span), keys, figures: Attended { figures, by_kind } })
         })
         .collect();
-    Figures::new(asked.keys, groups, care, days)
+    Figures::new(asked.keys, groups, Basis::Exact, Some(days))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_total_is_given_to_readers_of_the_rows_alone() {
-        let group = |count| Group { span: None, keys: Vec::new(), figures: count };
-        for (care, expected) in [
-            (Care::Reader, (Some(50), None)),
-            (Care::Threshold(THRESHOLD), (None, Some(THRESHOLD))),
-        ] {
-            let figures = Figures::new(Vec::new(), vec![group(10_i64), group(40)], care, 50);
-            let said = figures.ok().map(|figures| (figures.total, figures.threshold()));
-            assert_eq!(said, Some(expected));
-        }
-    }
 
     #[test]
     fn keys_and_groups_have_a_limit() {
@@ -367,7 +401,7 @@ mod tests {
         let groups = (0..=MOST_GROUPS)
             .map(|_| Group { span: None, keys: Vec::new(), figures: 10_i64 })
             .collect();
-        let many = Figures::new(Vec::new(), groups, Care::Reader, ());
+        let many = Figures::new(Vec::new(), groups, Basis::Exact, Some(()));
         assert!(matches!(many, Err(Error::Limit { what: "groups", .. })));
     }
 }

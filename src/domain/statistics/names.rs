@@ -37,6 +37,9 @@ pub fn leads_to(key: Key) -> Option<&'static str> {
     }
 }
 
+/// The keys of rows whose names are wanted, by noun.
+pub type Wanted = BTreeMap<&'static str, Vec<Uuid>>;
+
 impl Names {
     /// The name of a row.
     pub fn get(&self, noun: &'static str, id: Uuid) -> Option<&str> {
@@ -45,7 +48,7 @@ impl Names {
 
     /// Reads the names of the keys of an answer.
     pub async fn of<F: Sync, T: Sync>(cx: &Cx, figures: &Figures<F, T>) -> Result<Self> {
-        let mut wanted: BTreeMap<&'static str, Vec<Uuid>> = BTreeMap::new();
+        let mut wanted = Wanted::new();
         for (at, key) in figures.keys.iter().enumerate() {
             let Some(noun) = leads_to(*key) else { continue };
             let ids = figures.groups.iter().filter_map(|group| match group.keys.get(at) {
@@ -54,6 +57,11 @@ impl Names {
             });
             wanted.entry(noun).or_default().extend(ids);
         }
+        Self::of_rows(cx, wanted).await
+    }
+
+    /// Reads the names of rows.
+    pub async fn of_rows(cx: &Cx, wanted: Wanted) -> Result<Self> {
         let mut names = Self::default();
         for (of, mut ids) in wanted {
             ids.sort_unstable();

@@ -6,6 +6,7 @@
 use async_graphql::{InputType, InputValueError, InputValueResult, Value};
 use chrono::{DateTime, Utc};
 
+use super::types::{operators, orders};
 use crate::access::filter::{Filter, Order, Test};
 use crate::access::shown::Cell;
 use crate::access::view::{Kind, Member, Noun};
@@ -103,6 +104,7 @@ pub struct ListArgs {
     pub(crate) after: Option<String>,
     pub(crate) last: Option<i64>,
     pub(crate) before: Option<String>,
+    pub(crate) search: Option<String>,
 }
 
 /// Which page: how many, from which end, beyond which cursor.
@@ -113,7 +115,7 @@ pub(crate) struct Page {
     pub(crate) beyond: Option<String>,
 }
 
-fn bad(field: &str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+pub(super) fn bad(field: &str, en: impl Into<String>, zh: impl Into<String>) -> Error {
     Error::invalid(field.to_owned(), en.into(), zh.into())
 }
 
@@ -169,8 +171,12 @@ impl ListArgs {
             let Value::Object(item) = item else { return Err(malformed("orderBy")) };
             let name =
                 item.get("field").and_then(text).ok_or_else(|| malformed("orderBy.field"))?;
-            let field =
-                noun.field(&name.to_lowercase()).ok_or_else(|| malformed("orderBy.field"))?;
+            // The library checks no variable's type against its place, so a default value of another
+            // type comes here as it is.
+            let field = noun
+                .field(&name.to_lowercase())
+                .filter(|field| orders(&noun.shape.fields[*field]))
+                .ok_or_else(|| malformed("orderBy.field"))?;
             let descending =
                 item.get("direction").and_then(text).is_some_and(|word| word == "DESC");
             if order.iter().any(|by: &Order| by.field == field) {
@@ -184,7 +190,13 @@ impl ListArgs {
     /// What the cursors of this list are bound to, besides caller and parent.
     pub(crate) fn binding(&self, place: &str) -> Vec<u8> {
         let say = |raw: &Raw| raw.0.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{place}\u{0}{}\u{0}{}", say(&self.filter), say(&self.order_by)).into_bytes()
+        let mut binding =
+            format!("{place}\u{0}{}\u{0}{}", say(&self.filter), say(&self.order_by)).into_bytes();
+        if let Some(search) = &self.search {
+            binding.extend(b"\0search\0");
+            binding.extend(search.as_bytes());
+        }
+        binding
     }
 }
 
@@ -303,19 +315,25 @@ fn related(
     let target = cx.registry().at(noun.targets[relation]);
     if !noun.shape.relations[relation].many {
         let filter = Box::new(filter(cx, target, value, path, depth + 1, size)?);
-        return Ok(Filter::Related { relation, some: true, filter });
+        return Ok(Filter::Related { relation, every: false, filter });
     }
     let Value::Object(quantified) = value else { return Err(malformed(path)) };
     let mut all = Vec::new();
     for (quantifier, value) in quantified {
-        let some = match quantifier.as_str() {
-            "some" => true,
-            "none" => false,
-            _ => return Err(malformed(path)),
-        };
         let path = format!("{path}.{quantifier}");
+        if matches!(value, Value::Null) {
+            return Err(bad(&path, "null is no condition; leave it out", "null 不是条件；请省略"));
+        }
         let filter = Box::new(filter(cx, target, value, &path, depth + 1, size)?);
-        all.push(Filter::Related { relation, some, filter });
+        all.push(match quantifier.as_str() {
+            "some" => Filter::Related { relation, every: false, filter },
+            "every" => Filter::Related { relation, every: true, filter },
+            // None meets it: every one meets its negation.
+            "none" => {
+                Filter::Related { relation, every: true, filter: Box::new(Filter::Not(filter)) }
+            }
+            _ => return Err(malformed(&path)),
+        });
     }
     Ok(Filter::And(all))
 }
@@ -334,6 +352,9 @@ fn tests(noun: &Noun, field: usize, value: &Value, path: &str, size: &mut Size) 
             ));
         }
         size.condition()?;
+        if !operators(kind).contains(&name.as_str()) {
+            return Err(malformed(&path));
+        }
         let bound = |value: &Value| cell(kind, value, &path);
         let test = match name.as_str() {
             "eq" => Test::In(vec![bound(value)?]),

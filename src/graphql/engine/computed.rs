@@ -12,6 +12,7 @@ use xueji_entity::value::Thousandths;
 use super::types::{field, input, object};
 use crate::access::filter::Key;
 use crate::access::table::Sight;
+use crate::access::version;
 use crate::access::view::{Noun, camel};
 use crate::clock::parse_day;
 use crate::domain::{Cx, attendance, score};
@@ -33,6 +34,7 @@ enum What {
     AttendanceSummary { from: Option<NaiveDate>, until: Option<NaiveDate> },
     ExamTotal { exam: Option<Key> },
     CourseMean,
+    ContactVersion,
 }
 
 fn refused(field: &str) -> Error {
@@ -75,6 +77,7 @@ impl Computed {
                 What::ExamTotal { exam: key }
             }
             ("score", "course_mean") => What::CourseMean,
+            ("student" | "guardian", "contact_version") => What::ContactVersion,
             (noun, field) => {
                 return Err(Error::internal(format!("{noun}.{field} has no computation")));
             }
@@ -86,6 +89,7 @@ impl Computed {
     pub(crate) fn needs(&self, noun: &Noun) -> Vec<usize> {
         let names: &[&str] = match self.what {
             What::CourseMean => &["exam_id", "course_id", "class_group_id"],
+            What::ContactVersion => return version::contact(noun).collect(),
             What::AttendanceSummary { .. } | What::ExamTotal { .. } => &[],
         };
         names.iter().filter_map(|name| noun.field(name)).collect()
@@ -95,7 +99,7 @@ impl Computed {
     pub(crate) async fn read(
         &self,
         cx: &Cx,
-        _noun: &'static Noun,
+        noun: &'static Noun,
         field: usize,
         rows: &Rows,
     ) -> Result<Vec<Option<ConstValue>>> {
@@ -148,6 +152,9 @@ impl Computed {
                 .into_iter()
                 .map(|mean| mean.map(decimal))
                 .collect(),
+            What::ContactVersion => (0..rows.len())
+                .map(|row| shown[row].then(|| contact_version(cx, noun, rows, row)))
+                .collect(),
         };
         Ok(values)
     }
@@ -166,13 +173,20 @@ impl Computed {
     }
 }
 
+fn contact_version(cx: &Cx, noun: &Noun, rows: &Rows, row: usize) -> ConstValue {
+    let plan = rows.plan(rows.cover(row));
+    let shown = |field| rows.show(row, &plan, field, rows.slot(field));
+    let account = cx.caller.account();
+    ConstValue::String(version::of_contact(&cx.opaque, account, noun, rows.key(row), shown))
+}
+
 fn decimal(value: Thousandths) -> ConstValue {
     ConstValue::String(value.to_string())
 }
 
 /// Whether a computed field stands beside a row; the others answer aggregates alone.
 pub(crate) fn of_a_row(name: &str) -> bool {
-    matches!(name, "attendance_summary" | "exam_total" | "course_mean")
+    matches!(name, "attendance_summary" | "exam_total" | "course_mean" | "contact_version")
 }
 
 /// Describes a computed field to the schema.
@@ -236,6 +250,7 @@ pub(crate) fn describe(meta: &mut Meta, noun: &Noun, at: usize) -> MetaField {
             field.args.insert("examId".to_owned(), input("examId", "ID!", "The examination."));
             field
         }
+        "contact_version" => field(&camel(shape.name), "String", shape.doc),
         _ => field(&camel(shape.name), "Decimal", shape.doc),
     }
 }

@@ -18,6 +18,8 @@ use crate::domain::Cx;
 use crate::error::{Error, Result};
 use crate::graphql::REGISTRY;
 use crate::graphql::error::to_server;
+#[cfg(feature = "leaks")]
+use crate::leak::{self, Leak};
 
 fn registered(name: &'static str) -> Option<&'static Noun> {
     REGISTRY.get(name)
@@ -94,6 +96,7 @@ pub fn list_args<V: View>(
         after,
         last,
         before,
+        search: None,
     }
 }
 
@@ -227,7 +230,24 @@ impl Single {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let fail = |error| ctx.set_error_path(to_server(error, field.pos, &self.cx.caller));
+        #[cfg(feature = "leaks")]
+        let peeked = match self.key {
+            Some(key) if leak::on(Leak::ErrorQuotesValue) || leak::on(Leak::ExistenceTold) => {
+                self.cx.store.peek(self.noun, key).await.map_err(fail)?
+            }
+            Some(_) | None => None,
+        };
         let missing = || {
+            #[cfg(feature = "leaks")]
+            if let Some(text) = &peeked {
+                if leak::on(Leak::ErrorQuotesValue) {
+                    return Err(fail(Error::not_found(text.clone())));
+                }
+                if leak::on(Leak::ExistenceTold) {
+                    let name = self.noun.shape.type_name.to_owned();
+                    return Err(fail(Error::forbidden_use("read", name)));
+                }
+            }
             if self.required {
                 Err(fail(Error::not_found(self.noun.shape.type_name)))
             } else {

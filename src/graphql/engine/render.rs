@@ -2,17 +2,23 @@
 //!
 //! Redactions are noted for a list and a column together, never cell by cell.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Name, Value as ConstValue};
 use indexmap::IndexMap;
+use uuid::Uuid;
 use xueji_entity::value::{Fen, Thousandths, code};
 
 use super::fetch::{Below, Fetched, bound, write_position};
 use super::select::{CodePart, EdgeItem, Item, ListItem, ListNode, Node, PageItem};
+use crate::access::disclosure::{of_one_student, personal, through};
 use crate::access::filter::Key;
-use crate::access::ledger::{Reason, Redaction};
+use crate::access::ledger::{Disclosed, Reason, Redaction};
 use crate::access::shown::{Leaf, RowPlan, Shown};
-use crate::access::table::Sight;
+use crate::access::table::{Pair, RuleId, Sight};
 use crate::domain::Cx;
+#[cfg(feature = "leaks")]
+use crate::leak::{self, Leak};
 use crate::store::read::{Group, Lists, Rows, governing};
 
 fn object(fields: IndexMap<Name, ConstValue>) -> ConstValue {
@@ -27,10 +33,12 @@ fn text(value: impl Into<String>) -> ConstValue {
 struct Plans {
     of: Vec<usize>,
     plans: Vec<(u64, RowPlan, u64)>,
+    /// The rows that are written; none where all are.
+    written: Option<Vec<bool>>,
 }
 
 impl Plans {
-    fn new(rows: &Rows) -> Self {
+    fn new(rows: &Rows, written: Option<Vec<bool>>) -> Self {
         let mut plans: Vec<(u64, RowPlan, u64)> = Vec::new();
         let of = (0..rows.len())
             .map(|row| {
@@ -40,11 +48,65 @@ impl Plans {
                     plans.push((cover, rows.plan(cover), 0));
                     plans.len() - 1
                 });
-                plans[at].2 += 1;
+                plans[at].2 += u64::from(written.as_ref().is_none_or(|written| written[row]));
                 at
             })
             .collect();
-        Self { of, plans }
+        Self { of, plans, written }
+    }
+
+    fn written(&self, row: usize) -> bool {
+        self.written.as_ref().is_none_or(|written| written[row])
+    }
+
+    /// The rows that are written behind a single relation: those whose reference is shown.
+    fn led_to(
+        &self,
+        node: &Node,
+        relation: usize,
+        of: &[Option<u32>],
+        below: usize,
+    ) -> Option<Vec<bool>> {
+        let key = governing(node.noun, relation);
+        let shown =
+            |plan: &(u64, RowPlan, u64)| key.is_none_or(|key| plan.1.sight(key) == Sight::Full);
+        if self.written.is_none() && self.plans.iter().all(shown) {
+            return None;
+        }
+        let mut written = vec![false; below];
+        for (row, below) in of.iter().enumerate() {
+            if let Some(below) = below
+                && self.written(row)
+                && shown(&self.plans[self.of[row]])
+            {
+                written[*below as usize] = true;
+            }
+        }
+        Some(written)
+    }
+
+    /// The rows that are written in the lists below these rows.
+    fn listed(&self, lists: &Lists) -> Option<Vec<bool>> {
+        let own = self.written.as_ref()?;
+        let mut written = vec![false; lists.rows.len()];
+        for group in lists.of.iter().zip(own).filter(|(_, own)| **own).filter_map(|(of, _)| *of) {
+            written[lists.groups[group as usize].range.clone()].fill(true);
+        }
+        Some(written)
+    }
+
+    /// The students that the written rows of one plan are, or hang from, in order and each once.
+    fn students(&self, rows: &Rows, plan: usize) -> Vec<Uuid> {
+        let mut students: Vec<Uuid> = (0..rows.len())
+            .filter(|row| self.of[*row] == plan && self.written(*row))
+            .map(|row| {
+                let key = rows.key(row);
+                key.student.unwrap_or(key.id)
+            })
+            .collect();
+        students.sort_unstable();
+        students.dedup();
+        students
     }
 }
 
@@ -56,12 +118,19 @@ struct Writer<'w> {
     fetched: &'w Fetched,
     plans: Plans,
     slots: Vec<Option<usize>>,
-    below: Vec<Option<Writer<'w>>>,
+    /// What is written below each item: a single row's, or each view of a list.
+    below: Vec<Vec<Writer<'w>>>,
 }
 
 impl<'w> Writer<'w> {
-    fn new(cx: &'w Cx, node: &'w Node, rows: &'w Rows, fetched: &'w Fetched) -> Self {
-        let plans = Plans::new(rows);
+    fn new(
+        cx: &'w Cx,
+        node: &'w Node,
+        rows: &'w Rows,
+        fetched: &'w Fetched,
+        written: Option<Vec<bool>>,
+    ) -> Self {
+        let plans = Plans::new(rows, written);
         let slots = node
             .items
             .iter()
@@ -80,17 +149,18 @@ impl<'w> Writer<'w> {
             .iter()
             .zip(&fetched.0)
             .map(|((_, item), fetched)| match (item, fetched) {
-                (Item::One(relation, single), Below::One(fetched)) => {
-                    rows.one(*relation).map(|(_, below)| Writer::new(cx, single, below, fetched))
+                (Item::One(relation, single), Below::One(fetched)) => rows
+                    .one(*relation)
+                    .map(|(of, below)| {
+                        let written = plans.led_to(node, *relation, of, below.len());
+                        Writer::new(cx, single, below, fetched, written)
+                    })
+                    .into_iter()
+                    .collect(),
+                (Item::Many(_, list) | Item::Single(_, list), Below::Lists(lists, fetched)) => {
+                    views(cx, list, lists, fetched, plans.listed(lists))
                 }
-                (Item::Many(_, list) | Item::Single(_, list), Below::Lists(lists, views)) => {
-                    // The views of a list are written one by one; the first stands here.
-                    list.views
-                        .first()
-                        .zip(views.first())
-                        .map(|(view, fetched)| Writer::new(cx, view, &lists.rows, fetched))
-                }
-                _ => None,
+                _ => Vec::new(),
             })
             .collect();
         let writer = Self { cx, node, rows, fetched, plans, slots, below };
@@ -98,47 +168,74 @@ impl<'w> Writer<'w> {
         writer
     }
 
-    /// Notes what is masked and hidden in this list, column by column.
+    /// The field that decides what an item shows, and the item's name in the schema.
+    fn decided(&self, item: &Item) -> Option<(usize, String)> {
+        let noun = self.node.noun;
+        match item {
+            Item::Leaf(field) | Item::Code(field, _) | Item::Computed(field, _) => {
+                Some((*field, noun.coordinate(*field)))
+            }
+            Item::One(relation, _) | Item::Many(relation, _) | Item::Single(relation, _) => {
+                let name = format!("{}.{}", noun.shape.type_name, noun.relation_camel[*relation]);
+                governing(noun, *relation).map(|key| (key, name))
+            }
+            Item::Typename | Item::Id => None,
+        }
+    }
+
+    /// Notes what is masked and hidden in this list, column by column, and what is disclosed.
     fn note(&self) {
         let noun = self.node.noun;
+        let session = &self.cx.caller.session;
+        let of_students = of_one_student(noun);
+        let mut disclosed: Vec<(usize, Pair, BTreeMap<String, Option<RuleId>>)> = Vec::new();
         for (_, item) in &self.node.items {
-            let (field, name) = match item {
-                Item::Leaf(field) | Item::Code(field, _) | Item::Computed(field, _) => {
-                    (*field, noun.coordinate(*field))
-                }
-                Item::One(relation, _) | Item::Many(relation, _) | Item::Single(relation, _) => {
-                    match governing(noun, *relation) {
-                        Some(key) => (
-                            key,
-                            format!("{}.{}", noun.shape.type_name, noun.relation_camel[*relation]),
-                        ),
-                        None => continue,
-                    }
-                }
-                Item::Typename | Item::Id => continue,
-            };
-            let personal = noun.shape.fields[field].group.personal();
-            for (_, plan, count) in &self.plans.plans {
-                let rule = || {
-                    plan.rule(field)
-                        .and_then(|rule| self.cx.caller.session.policy.table.rule(rule))
-                        .map(ToString::to_string)
-                };
+            let Some((field, name)) = self.decided(item) else { continue };
+            let recorded = of_students && personal(noun, field, self.cx.registry());
+            for (at, (cover, plan, count)) in self.plans.plans.iter().enumerate() {
+                let rule = plan.rule(field);
                 let (sight, reason) = match plan.sight(field) {
+                    sight @ (Sight::Hidden | Sight::Masked) if plan.needs_purpose(field) => {
+                        (sight, Reason::NeedsPurpose)
+                    }
                     Sight::Hidden => (Sight::Hidden, Reason::NotGranted),
                     Sight::Masked => (Sight::Masked, Reason::MaskedByPolicy),
                     Sight::Full => {
-                        if personal {
-                            self.cx.ledger.disclosed(name.clone(), *count);
+                        if recorded && let Some(pair) = through(session, *cover, noun.id(field)) {
+                            let known = disclosed
+                                .iter_mut()
+                                .find(|(plan, of, _)| *plan == at && *of == pair);
+                            match known {
+                                Some((_, _, columns)) => {
+                                    columns.insert(name.clone(), rule);
+                                }
+                                None => disclosed.push((
+                                    at,
+                                    pair,
+                                    BTreeMap::from([(name.clone(), rule)]),
+                                )),
+                            }
                         }
                         continue;
                     }
                 };
-                self.cx.ledger.redacted(
-                    Redaction { coordinate: name.clone(), sight, reason, rule: rule() },
-                    *count,
-                );
+                let rule =
+                    rule.and_then(|rule| session.table().rule(rule)).map(ToString::to_string);
+                #[cfg(feature = "leaks")]
+                if leak::on(Leak::HiddenOnlyWhereFilled) && sight == Sight::Hidden {
+                    let filled = (0..self.rows.len()).filter(|row| self.rows.filled(*row, field));
+                    let redaction = Redaction { coordinate: name.clone(), sight, reason, rule };
+                    self.cx.ledger.redacted(redaction, filled.count() as u64);
+                    continue;
+                }
+                self.cx
+                    .ledger
+                    .redacted(Redaction { coordinate: name.clone(), sight, reason, rule }, *count);
             }
+        }
+        for (plan, pair, columns) in disclosed {
+            let students = self.plans.students(self.rows, plan);
+            self.cx.ledger.disclosed(Disclosed { pair, students, columns });
         }
     }
 
@@ -150,6 +247,14 @@ impl<'w> Writer<'w> {
             let value = match item {
                 Item::Typename => text(noun.shape.type_name),
                 Item::Id => text(self.cx.opaque.id(noun, self.rows.key(row))),
+                #[cfg(feature = "leaks")]
+                Item::Leaf(field)
+                    if (leak::on(Leak::AliasUnmasked) && key.as_str() != noun.camel[*field])
+                        || (leak::on(Leak::PayloadUnmasked) && self.cx.budget.has_acted()) =>
+                {
+                    let shown = self.rows.bare(row, *field, self.slots[at]);
+                    leaf(shown.unwrap_or(Shown::Hidden))
+                }
                 Item::Leaf(field) => leaf(self.rows.show(row, plan, *field, self.slots[at])),
                 Item::Code(field, parts) => {
                     match self.rows.show(row, plan, *field, self.slots[at]) {
@@ -158,25 +263,17 @@ impl<'w> Writer<'w> {
                     }
                 }
                 Item::One(relation, _) => self.one(row, plan, *relation, at),
-                Item::Single(_, _) => match (&self.fetched.0[at], &self.below[at]) {
+                Item::Single(_, _) => match (&self.fetched.0[at], self.below[at].first()) {
                     (Below::Lists(lists, _), Some(below)) => lists.of[row]
                         .and_then(|group| lists.groups[group as usize].range.clone().next())
                         .map_or(ConstValue::Null, |single| below.row(single)),
                     _ => ConstValue::Null,
                 },
                 Item::Many(_, list) => match &self.fetched.0[at] {
-                    Below::Lists(lists, views) => {
+                    Below::Lists(lists, _) => {
                         let group = lists.of[row].map(|group| &lists.groups[group as usize]);
                         let parent = Some(self.rows.key(row));
-                        connection(
-                            self.cx,
-                            list,
-                            lists,
-                            views,
-                            group,
-                            parent,
-                            self.below[at].as_ref(),
-                        )
+                        connection(self.cx, list, lists, group, parent, &self.below[at])
                     }
                     Below::Row | Below::One(_) | Below::Computed(_) => ConstValue::Null,
                 },
@@ -195,7 +292,7 @@ impl<'w> Writer<'w> {
     fn one(&self, row: usize, plan: &RowPlan, relation: usize, at: usize) -> ConstValue {
         let shown =
             governing(self.node.noun, relation).is_none_or(|key| plan.sight(key) == Sight::Full);
-        match (&self.below[at], self.rows.one(relation)) {
+        match (self.below[at].first(), self.rows.one(relation)) {
             (Some(below), Some((of, _))) if shown => {
                 of[row].map_or(ConstValue::Null, |single| below.row(single as usize))
             }
@@ -245,23 +342,38 @@ fn leaf(shown: Shown) -> ConstValue {
 
 /// Writes one row, or null.
 pub(crate) fn single(cx: &Cx, node: &Node, rows: &Rows, fetched: &Fetched) -> ConstValue {
-    let writer = Writer::new(cx, node, rows, fetched);
+    let writer = Writer::new(cx, node, rows, fetched, None);
     if rows.is_empty() { ConstValue::Null } else { writer.row(0) }
 }
 
 /// Writes a list of the registry.
 pub(crate) fn list(cx: &Cx, list: &ListNode, lists: &Lists, views: &[Fetched]) -> ConstValue {
-    connection(cx, list, lists, views, lists.groups.first(), None, None)
+    let views = self::views(cx, list, lists, views, None);
+    connection(cx, list, lists, lists.groups.first(), None, &views)
+}
+
+/// The views of a list, each ready to be written.
+fn views<'w>(
+    cx: &'w Cx,
+    list: &'w ListNode,
+    lists: &'w Lists,
+    fetched: &'w [Fetched],
+    written: Option<Vec<bool>>,
+) -> Vec<Writer<'w>> {
+    list.views
+        .iter()
+        .zip(fetched)
+        .map(|(view, fetched)| Writer::new(cx, view, &lists.rows, fetched, written.clone()))
+        .collect()
 }
 
 fn connection(
     cx: &Cx,
     list: &ListNode,
     lists: &Lists,
-    views: &[Fetched],
     group: Option<&Group>,
     parent: Option<Key>,
-    first: Option<&Writer<'_>>,
+    views: &[Writer<'_>],
 ) -> ConstValue {
     let empty = Group { total: list.total.then_some(0), ..Group::default() };
     let group = group.unwrap_or(&empty);
@@ -271,20 +383,6 @@ fn connection(
             .cursor(&write_position(&position), &bound(cx, list, parent))
             .map_or(ConstValue::Null, ConstValue::String)
     };
-    // The first view was prepared with the parents; another one (nodes beside edges) is made here.
-    let others: Vec<_> = list
-        .views
-        .iter()
-        .zip(views)
-        .enumerate()
-        .map(|(at, (view, fetched))| {
-            (at > 0 || first.is_none()).then(|| Writer::new(cx, view, &lists.rows, fetched))
-        })
-        .collect();
-    let view = |at: usize| match (at, first) {
-        (0, Some(first)) => Some(first),
-        _ => others.get(at).and_then(Option::as_ref),
-    };
     let mut fields = IndexMap::with_capacity(list.items.len());
     for (key, item) in &list.items {
         let value = match item {
@@ -292,7 +390,7 @@ fn connection(
             ListItem::TotalCount => {
                 group.total.map_or(ConstValue::Null, |total| ConstValue::Number(total.into()))
             }
-            ListItem::Nodes(at) => ConstValue::List(match view(*at) {
+            ListItem::Nodes(at) => ConstValue::List(match views.get(*at) {
                 Some(view) => group.range.clone().map(|row| view.row(row)).collect(),
                 None => Vec::new(),
             }),
@@ -309,7 +407,7 @@ fn connection(
                                 }
                                 EdgeItem::Cursor => cursor(row),
                                 EdgeItem::Node(at) => {
-                                    view(*at).map_or(ConstValue::Null, |view| view.row(row))
+                                    views.get(*at).map_or(ConstValue::Null, |view| view.row(row))
                                 }
                             };
                             edge.insert(key.clone(), value);

@@ -12,6 +12,7 @@ use async_graphql::{
 };
 
 use super::output::{Listing, Single};
+use super::search;
 use super::select::list_args;
 use super::types::{connection, field, input, list_args as describe_args, noun, object};
 use crate::access::scope::Scope;
@@ -105,6 +106,21 @@ const ROOTS: &[Root] = &[
         one_doc: "One account. `NOT_FOUND` when there is none or it is not yours to see.",
         list_doc: "The accounts that you may see, by login when no order is given.",
     },
+    Root {
+        noun: "disclosure",
+        list: "disclosures",
+        order: &[("at", true)],
+        one_doc: "One disclosure. `NOT_FOUND` when there is none or it is not yours to see.",
+        list_doc: "Who was shown what in full of the pupils whose record you may see, the newest first \
+                   when no order is given.",
+    },
+    Root {
+        noun: "access_review",
+        list: "accessReviews",
+        order: &[("due_at", false)],
+        one_doc: "One use of break-glass. `NOT_FOUND` when there is none or it is not yours to review.",
+        list_doc: "The uses of break-glass that are yours to review, by due time when no order is given.",
+    },
 ];
 
 /// The root fields of the nouns.
@@ -126,6 +142,7 @@ impl OutputType for Roots {
             let ty = connection(meta, &REGISTRY, target);
             let mut list = field(root.list, ty, root.list_doc);
             list.args = describe_args(meta, &REGISTRY, target);
+            search::describe(&mut list, target);
             fields.extend([one, list]);
         }
         meta.types

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::args::{ListArgs, PAGE_MAX, Page, Raw};
 use super::computed::Computed;
+use super::search;
 use crate::access::filter::{Filter, Order};
 use crate::access::scope::Scope;
 use crate::access::view::{Join, Kind, Member, Noun};
@@ -100,6 +101,18 @@ pub(crate) enum PageItem {
     End,
 }
 
+/// Whether two fields ask for the same: the same field with the same arguments, in whatever order.
+fn same(one: &Field, other: &Field) -> bool {
+    one.name.node == other.name.node
+        && one.arguments.len() == other.arguments.len()
+        && one.arguments.iter().all(|(name, value)| {
+            other
+                .arguments
+                .iter()
+                .any(|(also, too)| name.node == also.node && value.node == too.node)
+        })
+}
+
 type Fields<'a> = IndexMap<Name, Vec<&'a Positioned<Field>>>;
 
 /// Compiles selections of one request.
@@ -109,12 +122,29 @@ pub(crate) struct Compiler<'c, 'a> {
 }
 
 impl<'a> Compiler<'_, 'a> {
-    fn collect(&self, sets: &[&'a Positioned<SelectionSet>], type_name: &str) -> Fields<'a> {
+    /// The fields of a selection by key. One key asks for one thing: validation looks at each selection set
+    /// alone, and sets that are merged are looked at here.
+    fn collect(
+        &self,
+        sets: &[&'a Positioned<SelectionSet>],
+        type_name: &str,
+    ) -> ServerResult<Fields<'a>> {
         let mut fields = Fields::new();
         for set in sets {
             self.collect_into(set, type_name, &mut fields);
         }
-        fields
+        for (key, asked) in &fields {
+            let Some((first, rest)) = asked.split_first() else { continue };
+            if let Some(other) = rest.iter().find(|other| !same(&first.node, &other.node)) {
+                let error = Error::invalid(
+                    key.to_string(),
+                    "this name stands for two different questions; give one of them an alias",
+                    "该名称对应两个不同的查询；请为其中一个设置别名",
+                );
+                return Err(self.error(error, other));
+            }
+        }
+        Ok(fields)
     }
 
     fn collect_into(
@@ -183,7 +213,7 @@ impl<'a> Compiler<'_, 'a> {
             items: Vec::new(),
             ask: Ask { noun, fields: Vec::new(), ones: Vec::new() },
         };
-        for (key, fields) in self.collect(sets, noun.shape.type_name) {
+        for (key, fields) in self.collect(sets, noun.shape.type_name)? {
             let Some(first) = fields.first() else { continue };
             let name = first.node.name.node.as_str();
             let below = || fields.iter().map(|field| &field.node.selection_set).collect::<Vec<_>>();
@@ -193,12 +223,10 @@ impl<'a> Compiler<'_, 'a> {
                 (_, Some(Member::Field(field))) => match noun.shape.fields[field].kind {
                     Kind::Code => {
                         node.ask.fields.push(field);
-                        Item::Code(field, self.code(&below()))
+                        Item::Code(field, self.code(&below())?)
                     }
                     Kind::Computed => {
-                        let computed = self
-                            .computed(noun, field, first, &below())
-                            .map_err(|error| self.error(error, first))?;
+                        let computed = self.computed(noun, field, first, &below())?;
                         node.ask.fields.extend(computed.needs(noun));
                         Item::Computed(field, Box::new(computed))
                     }
@@ -317,6 +345,10 @@ impl<'a> Compiler<'_, 'a> {
         if let Some(filter) = &filter {
             filter.allowed(&scope, self.cx.registry()).map_err(fail)?;
         }
+        let filter = match search::condition(args.search.as_deref(), &scope).map_err(fail)? {
+            None => filter,
+            Some(search) => Some(Filter::And(filter.into_iter().chain([search]).collect())),
+        };
         for by in asked.iter().flatten() {
             scope.sortable(by.field, "t0").map_err(fail)?;
         }
@@ -353,7 +385,7 @@ impl<'a> Compiler<'_, 'a> {
             rows: false,
         };
         let type_name = format!("{}Connection", noun.shape.type_name);
-        for (key, fields) in self.collect(sets, &type_name) {
+        for (key, fields) in self.collect(sets, &type_name)? {
             let Some(first) = fields.first() else { continue };
             let below: Vec<_> = fields.iter().map(|field| &field.node.selection_set).collect();
             let item = match first.node.name.node.as_str() {
@@ -365,7 +397,7 @@ impl<'a> Compiler<'_, 'a> {
                     list.rows = true;
                     let edge = format!("{}Edge", noun.shape.type_name);
                     let mut items = Vec::new();
-                    for (key, fields) in self.collect(&below, &edge) {
+                    for (key, fields) in self.collect(&below, &edge)? {
                         let Some(first) = fields.first() else { continue };
                         let item = match first.node.name.node.as_str() {
                             "cursor" => EdgeItem::Cursor,
@@ -383,7 +415,7 @@ impl<'a> Compiler<'_, 'a> {
                 "pageInfo" => {
                     list.rows = true;
                     let items = self
-                        .collect(&below, "PageInfo")
+                        .collect(&below, "PageInfo")?
                         .into_iter()
                         .filter_map(|(key, fields)| {
                             let item = match fields.first()?.node.name.node.as_str() {
@@ -423,20 +455,18 @@ impl<'a> Compiler<'_, 'a> {
         Ok(list.views.len() - 1)
     }
 
-    fn code(&self, sets: &[&'a Positioned<SelectionSet>]) -> Vec<(Name, CodePart)> {
-        self.collect(sets, "Code")
-            .into_iter()
-            .filter_map(|(key, fields)| {
-                let part = match fields.first()?.node.name.node.as_str() {
-                    "system" => CodePart::System,
-                    "list" => CodePart::List,
-                    "value" => CodePart::Value,
-                    "label" => CodePart::Label,
-                    _ => CodePart::Typename,
-                };
-                Some((key, part))
-            })
-            .collect()
+    fn code(&self, sets: &[&'a Positioned<SelectionSet>]) -> ServerResult<Vec<(Name, CodePart)>> {
+        let parts = self.collect(sets, "Code")?.into_iter().filter_map(|(key, fields)| {
+            let part = match fields.first()?.node.name.node.as_str() {
+                "system" => CodePart::System,
+                "list" => CodePart::List,
+                "value" => CodePart::Value,
+                "label" => CodePart::Label,
+                _ => CodePart::Typename,
+            };
+            Some((key, part))
+        });
+        Ok(parts.collect())
     }
 
     fn computed(
@@ -445,17 +475,17 @@ impl<'a> Compiler<'_, 'a> {
         field: usize,
         node: &'a Positioned<Field>,
         below: &[&'a Positioned<SelectionSet>],
-    ) -> Result<Computed> {
+    ) -> ServerResult<Computed> {
         let ctx = self.ctx.with_field(node);
         let arg = |name: &str| {
             ctx.param_value::<Raw>(name, None).map(|(_, raw)| raw.0).unwrap_or_default()
         };
         let parts = self
-            .collect(below, "")
+            .collect(below, "")?
             .into_iter()
             .filter_map(|(key, fields)| Some((key, fields.first()?.node.name.node.to_string())))
             .collect();
-        Computed::new(self.cx, noun, field, &arg, parts)
+        Computed::new(self.cx, noun, field, &arg, parts).map_err(|error| self.error(error, node))
     }
 }
 
@@ -468,6 +498,7 @@ pub(crate) fn list_args(ctx: &Context<'_>) -> ServerResult<ListArgs> {
         after: ctx.param_value("after", None)?.1,
         last: ctx.param_value("last", None)?.1,
         before: ctx.param_value("before", None)?.1,
+        search: ctx.param_value("search", None)?.1,
     })
 }
 

@@ -214,7 +214,12 @@ pub(crate) fn filter(meta: &mut Meta, all: &'static Registry, noun: &'static Nou
                         "A condition on related rows.",
                         vec![
                             input("some", below.clone(), "At least one row meets it."),
-                            input("none", below.clone(), "No row meets it."),
+                            input(
+                                "every",
+                                below.clone(),
+                                "Every row meets it; a row that does not show the column does not.",
+                            ),
+                            input("none", below.clone(), "Every row meets its negation."),
                         ],
                     )
                 });
@@ -234,31 +239,50 @@ pub(crate) fn filter(meta: &mut Meta, all: &'static Registry, noun: &'static Nou
     own
 }
 
+/// The tests that a column knows; none for what no filter takes.
+pub(crate) fn operators(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Text(_) => &["eq", "in", "startsWith", "isNull"],
+        Kind::Sealed { hashed: true, .. } | Kind::Code | Kind::Enum(_) => &["eq", "in", "isNull"],
+        Kind::Int | Kind::Date | Kind::Instant | Kind::Thousandths | Kind::Fen => {
+            &["eq", "in", "lt", "lte", "gt", "gte", "isNull"]
+        }
+        Kind::Bool => &["eq", "isNull"],
+        Kind::Sealed { hashed: false, .. } | Kind::Key | Kind::Computed => &[],
+    }
+}
+
+/// Whether a list may be ordered by a column at all.
+pub(crate) fn orders(field: &Field) -> bool {
+    !field.optional
+        && !field.group.equality_only()
+        && !matches!(field.kind, Kind::Sealed { .. } | Kind::Key | Kind::Computed | Kind::Bool)
+}
+
 fn test_type(meta: &mut Meta, shape: &Field) -> Option<String> {
-    const EQUAL: &[&str] = &["eq", "in", "isNull"];
-    const RANGE: &[&str] = &["eq", "in", "lt", "lte", "gt", "gte", "isNull"];
+    let operators = operators(shape.kind);
     Some(match shape.kind {
-        Kind::Text(_) => tests(meta, "String", "String", &["eq", "in", "startsWith", "isNull"]),
-        Kind::Sealed { hashed: true, .. } => tests(meta, "Exact", "String", EQUAL),
+        Kind::Text(_) => tests(meta, "String", "String", operators),
+        Kind::Sealed { hashed: true, .. } => tests(meta, "Exact", "String", operators),
         Kind::Sealed { hashed: false, .. } | Kind::Key | Kind::Computed => return None,
-        Kind::Code => tests(meta, "Code", "String", EQUAL),
-        Kind::Int => tests(meta, "Int", "Int", RANGE),
-        Kind::Bool => tests(meta, "Boolean", "Boolean", &["eq", "isNull"]),
+        Kind::Code => tests(meta, "Code", "String", operators),
+        Kind::Int => tests(meta, "Int", "Int", operators),
+        Kind::Bool => tests(meta, "Boolean", "Boolean", operators),
         Kind::Date => {
             <Date as InputType>::create_type_info(meta);
-            tests(meta, "Date", "Date", RANGE)
+            tests(meta, "Date", "Date", operators)
         }
         Kind::Instant => {
             <Instant as InputType>::create_type_info(meta);
-            tests(meta, "DateTime", "DateTime", RANGE)
+            tests(meta, "DateTime", "DateTime", operators)
         }
         Kind::Thousandths | Kind::Fen => {
             <Decimal as InputType>::create_type_info(meta);
-            tests(meta, "Decimal", "Decimal", RANGE)
+            tests(meta, "Decimal", "Decimal", operators)
         }
         Kind::Enum(name) => {
             enums::register(meta, name);
-            tests(meta, name, name, EQUAL)
+            tests(meta, name, name, operators)
         }
     })
 }
@@ -297,19 +321,7 @@ fn tests(meta: &mut Meta, prefix: &str, value: &str, operators: &[&str]) -> Stri
 
 /// Registers the ordering of a noun; none when nothing can order it.
 fn order(meta: &mut Meta, noun: &Noun) -> Option<String> {
-    let sortable: Vec<_> = noun
-        .shape
-        .fields
-        .iter()
-        .filter(|field| {
-            !field.optional
-                && !field.group.equality_only()
-                && !matches!(
-                    field.kind,
-                    Kind::Sealed { .. } | Kind::Key | Kind::Computed | Kind::Bool
-                )
-        })
-        .collect();
+    let sortable: Vec<_> = noun.shape.fields.iter().filter(|field| orders(field)).collect();
     if sortable.is_empty() {
         return None;
     }

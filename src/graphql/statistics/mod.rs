@@ -3,21 +3,26 @@
 //! A field settles its filter, asks the domain, and names the groups. What may be asked and what is
 //! withheld is decided there.
 
+pub mod basis;
 pub mod input;
+pub mod published;
 pub mod rows;
 
-use async_graphql::{Context, Object, Result as GraphResult, SimpleObject};
+use async_graphql::{Context, ID, Object, Result as GraphResult, SimpleObject};
 
+use self::basis::{DisclosureMethod, DisclosureParameters, StatisticsSnapshot};
 use self::input::{
     AidCoverageFilter, AidGroupKey, AttendanceGroupKey, AttendancePeriod, AttendanceRateFilter,
     ScoreGroupKey, ScoreStatisticsFilter, StudentCountFilter, StudentGroupKey,
 };
+use self::published::{DeclaredTable, PublishedTable};
 use self::rows::{
     AidCoverageRow, AttendanceRateRow, Reader, ScoreStatisticsRow, StudentCountRow, Yuan, note,
 };
 use super::query::{context, fail, graph};
 use super::scalar::Date;
 use crate::domain::Cx;
+use crate::domain::statistics::tables;
 use crate::domain::statistics::{self, Figures, Group, Key, Names};
 use crate::error::Result;
 
@@ -26,20 +31,30 @@ macro_rules! answers {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, SimpleObject)]
         pub struct $name {
-            /// The groups by name or code; those of nobody are not listed, nor, under a threshold,
-            /// those of which nothing may be said.
+            /// The groups by name or code; those of nobody are not listed, nor, where the rows are
+            /// not yours to read, those of which nothing may be said.
             groups: Vec<$row>,
             $(#[doc = $tdoc])*
             total: Option<$total>,
-            /// True for every answer given under a threshold: groups of fewer pupils than the
-            /// threshold, of none, or in which nearly all are alike are left out; nothing tells
-            /// whether there were any. False for whoever may read the rows one by one.
+            /// How the figures come about: exact over rows that you may read, or from a snapshot
+            /// with small errors.
+            method: DisclosureMethod,
+            /// Whether figures of groups add up to those of their union. They do not where each has
+            /// an error of its own.
+            additive: bool,
+            /// The snapshot that the figures speak of; null for exact figures, which are of now.
+            snapshot: Option<StatisticsSnapshot>,
+            /// The errors of the figures; null for exact ones.
+            parameters: Option<DisclosureParameters>,
+            /// True for every answer from a snapshot: groups of fewer pupils than the threshold, of
+            /// none, or in which nearly all are alike are left out; nothing tells whether there were
+            /// any. False for whoever may read the rows one by one.
             withheld: bool,
             /// The fewest students that a figure may stand for; null for whoever may read the rows
             /// one by one and so gets exact figures.
             threshold: Option<i64>,
-            /// What may be left out, in the language of the request, the same for every answer
-            /// given under a threshold; null for whoever may read the rows.
+            /// What may be left out, in the language of the request, the same for every answer from
+            /// a snapshot; null for whoever may read the rows.
             note: Option<String>,
         }
 
@@ -53,12 +68,20 @@ macro_rules! answers {
                 let names = Names::of(cx, &figures).await?;
                 let reader = Reader::new(cx, &figures.keys, &names);
                 figures.groups.sort_by_cached_key(|group| reader.order(group));
+                let protection = figures.basis.protection();
                 Ok(Self {
+                    method: match protection {
+                        None => DisclosureMethod::Exact,
+                        Some(_) => DisclosureMethod::Perturbed,
+                    },
+                    additive: protection.is_none(),
+                    snapshot: protection.map(|of| StatisticsSnapshot::of(&of.snapshot)),
+                    parameters: protection.map(|of| DisclosureParameters::of(of.threshold)),
                     groups: figures.groups.iter().filter_map(|group| row(&reader, group)).collect(),
                     total: figures.total.as_ref().map(total),
-                    withheld: figures.threshold().is_some(),
-                    threshold: figures.threshold(),
-                    note: note(&figures, cx.caller.language),
+                    withheld: protection.is_some(),
+                    threshold: protection.map(|of| of.threshold),
+                    note: protection.map(|_| note(cx.caller.language)),
                 })
             }
         }
@@ -68,19 +91,19 @@ macro_rules! answers {
 answers! {
     /// Numbers of students (学生数).
     StudentCounts of StudentCountRow,
-    /// Students in all groups; null under a threshold.
+    /// Students in all groups; null where few stand behind it.
     total i64;
     /// Statistics of published scores (成绩统计).
     ScoreStatistics of ScoreStatisticsRow,
-    /// Scores in all groups; null under a threshold.
+    /// Scores in all groups; null where few stand behind it.
     total i64;
     /// Rates of attendance (出勤率).
     AttendanceRates of AttendanceRateRow,
-    /// Student days in all groups; null under a threshold.
+    /// Student days in all groups; null where few stand behind it.
     total i64;
     /// Coverage of aid (资助覆盖).
     AidCoverage of AidCoverageRow,
-    /// Money granted in all groups, in yuan; null under a threshold. Students are not added
+    /// Money granted in all groups, in yuan; null where few stand behind it. Students are not added
     /// up: one may be aided in several groups.
     total Yuan;
 }
@@ -180,6 +203,28 @@ impl StatisticsQuery {
             let figures = statistics::aid_coverage(cx, &asked(&group_by), &only).await?;
             let row = |reader: &Reader<'_>, group: &Group<_>| Some(reader.aid(group));
             AidCoverage::of(cx, figures, row, |total| Yuan(*total)).await
+        };
+        answer.await.map_err(|error| graph(fail(ctx, error)))
+    }
+
+    /// The tables that are published with each snapshot and that you may read.
+    async fn declared_tables(&self, ctx: &Context<'_>) -> GraphResult<Vec<DeclaredTable>> {
+        let cx = context(ctx).map_err(graph)?;
+        Ok(tables::declared(cx).iter().map(DeclaredTable::of).collect())
+    }
+
+    /// A published table: exact figures, and withheld ones. You see the schools in your reach, and
+    /// the counties and the registry that lie in it as a whole.
+    async fn declared_table(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its name.")] name: String,
+        #[graphql(desc = "The snapshot; the newest when not given.")] snapshot_id: Option<ID>,
+    ) -> GraphResult<PublishedTable> {
+        let cx = context(ctx).map_err(graph)?;
+        let answer = async {
+            let told = tables::read(cx, &name, snapshot_id.as_ref().map(|id| id.as_str())).await?;
+            PublishedTable::of(cx, &told).await
         };
         answer.await.map_err(|error| graph(fail(ctx, error)))
     }

@@ -16,9 +16,7 @@ use super::input::from_word;
 use crate::access::filter::Key as RowKey;
 use crate::domain::Cx;
 use crate::domain::statistics::figures::{Quantiles, ScoreFigures};
-use crate::domain::statistics::{
-    AidFigures, Attended, Figures, Group, Key, KeyValue, Names, leads_to,
-};
+use crate::domain::statistics::{AidFigures, Attended, Group, Key, KeyValue, Names, leads_to};
 use crate::error::Why;
 use crate::graphql::scalar::{Code, Date, Decimal, sentence};
 
@@ -87,13 +85,13 @@ pub struct ScoreBand {
     from_percent: i32,
     /// To below so many per cent; the last band includes the full mark.
     to_percent: i32,
-    /// How many scores; null in every band where any would tell of fewer students than the
-    /// threshold.
+    /// How many scores; null where it would tell of fewer students than the threshold.
     count: Option<i64>,
 }
 
-/// Quantiles by nearest rank: values that occur, never one between two. Null where fewer students
-/// than the threshold stand at or beyond it on either side.
+/// Quantiles by nearest rank: values that occur, never one between two. From a snapshot they are read
+/// at a rank that is off by up to the bound, rounded to half a point, and null where few students
+/// stand at or beyond it on either side.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ScoreQuantiles {
     /// A tenth of the scores do not exceed it.
@@ -126,7 +124,7 @@ pub struct ScoreStatisticsRow {
     students: i64,
     /// The full mark, when all scores share one.
     full_mark: Option<Decimal>,
-    /// The mean, exact and rounded half up to one place at the end.
+    /// The mean, rounded half up to one place at the end.
     mean: Option<Decimal>,
     /// The standard deviation of the whole group (population, ÷ n), rounded in the same way.
     standard_deviation: Option<Decimal>,
@@ -138,7 +136,7 @@ pub struct ScoreStatisticsRow {
     /// Scores at or above the excellence mark, in per cent with one place (优秀率); null where too
     /// few reached it, too few did not, or too few passed without it.
     excellence_rate: Option<Decimal>,
-    /// How many scores lie in each tenth of the full mark (分数段分布): all told, or none.
+    /// How many scores lie in each tenth of the full mark (分数段分布).
     distribution: Vec<ScoreBand>,
 }
 
@@ -194,7 +192,7 @@ pub struct AidCoverageRow {
     /// Aided ÷ students marked as needing aid, in per cent with one place (资助覆盖率); above 100
     /// where aid goes to more than those marked.
     share_of_needy: Option<Decimal>,
-    /// The sum granted, in yuan, exact.
+    /// The sum granted, in yuan.
     amount: Yuan,
 }
 
@@ -217,11 +215,7 @@ impl<'r> Reader<'r> {
 
     fn place<F>(&self, group: &Group<F>, key: Key) -> Option<StatisticsPlace> {
         let KeyValue::Id(id) = self.value(group, key)? else { return None };
-        let noun = self.cx.registry().get(leads_to(key)?)?;
-        Some(StatisticsPlace {
-            id: ID(self.cx.opaque.id(noun, RowKey { student: None, id: *id })),
-            name: self.names.get(noun.shape.name, *id).map(str::to_owned),
-        })
+        place_of(self.cx, self.names, leads_to(key)?, *id)
     }
 
     fn word<'g, F>(&self, group: &'g Group<F>, key: Key) -> Option<&'g str> {
@@ -232,15 +226,7 @@ impl<'r> Reader<'r> {
     }
 
     fn code<F>(&self, group: &Group<F>, key: Key) -> Option<Code> {
-        let stored = self.word(group, key)?;
-        let (list, value) = stored.split_once(':').unwrap_or(("", stored));
-        Some(Code {
-            system: code::entry(stored)
-                .map_or_else(|| list.to_owned(), |entry| entry.system.to_string()),
-            list: list.to_owned(),
-            value: value.to_owned(),
-            label: code::label(stored, self.language()).map(str::to_owned),
-        })
+        Some(code_of(self.word(group, key)?, self.language()))
     }
 
     fn language(&self) -> Language {
@@ -335,6 +321,32 @@ impl<'r> Reader<'r> {
     }
 }
 
+/// A row that a key leads to.
+pub(super) fn place_of(
+    cx: &Cx,
+    names: &Names,
+    noun: &'static str,
+    id: uuid::Uuid,
+) -> Option<StatisticsPlace> {
+    let noun = cx.registry().get(noun)?;
+    Some(StatisticsPlace {
+        id: ID(cx.opaque.id(noun, RowKey { student: None, id })),
+        name: names.get(noun.shape.name, id).map(str::to_owned),
+    })
+}
+
+/// A code as stored.
+pub(super) fn code_of(stored: &str, language: Language) -> Code {
+    let (list, value) = stored.split_once(':').unwrap_or(("", stored));
+    Code {
+        system: code::entry(stored)
+            .map_or_else(|| list.to_owned(), |entry| entry.system.to_string()),
+        list: list.to_owned(),
+        value: value.to_owned(),
+        label: code::label(stored, language).map(str::to_owned),
+    }
+}
+
 fn quantiles(of: &Quantiles) -> ScoreQuantiles {
     ScoreQuantiles {
         p10: of.p10.map(Decimal),
@@ -345,13 +357,11 @@ fn quantiles(of: &Quantiles) -> ScoreQuantiles {
     }
 }
 
-/// What people are told of an answer given under a threshold: the same whatever was left out.
-pub(super) fn note<F, T>(figures: &Figures<F, T>, language: Language) -> Option<String> {
-    figures.threshold().map(|_| {
-        let why = Why::new(
-            "groups of fewer pupils than the threshold, of none, or in which nearly all are alike are left out; nothing tells whether there were any",
-            "人数低于阈值、无人或几乎全部相同的组均不列出；从结果无法得知是否有这样的组",
-        );
-        sentence(language, &why).into_owned()
-    })
+/// What people are told of an answer from a snapshot: the same whatever was left out.
+pub(super) fn note(language: Language) -> String {
+    let why = Why::new(
+        "each figure has a small error of its own, and figures need not add up; groups of fewer pupils than the threshold, of none, or in which nearly all are alike are left out; nothing tells whether there were any",
+        "每个数字都带有固定的微小误差，合计不一定相等；人数低于阈值、无人或几乎全部相同的组均不列出；从结果无法得知是否有这样的组",
+    );
+    sentence(language, &why).into_owned()
 }

@@ -15,19 +15,54 @@
     };
   };
 
-  const fetcher = async (params, options) => {
-    const response = await fetch("/graphql", {
-      method: "POST",
-      credentials: "omit",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/graphql-response+json, application/json;q=0.9",
-        ...(options && options.headers),
-      },
-      body: JSON.stringify(params),
-    });
-    return response.json();
+  const ask = (params, options, accept) => fetch("/graphql", {
+    method: "POST",
+    credentials: "omit",
+    headers: {
+      "Content-Type": "application/json",
+      Accept: accept,
+      ...(options && options.headers),
+    },
+    body: JSON.stringify(params),
+  });
+
+  const subscribes = (params, options) => {
+    const document = options && options.documentAST;
+    return Boolean(document) && document.definitions.some((definition) =>
+      definition.kind === "OperationDefinition" && definition.operation === "subscription" &&
+      (!params.operationName || (definition.name && definition.name.value === params.operationName)));
   };
+
+  // Server-sent events, read by hand: EventSource sends no headers, so no token.
+  async function* events(params, options) {
+    const response = await ask(params, options, "text/event-stream");
+    if (!(response.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
+      yield await response.json();
+      return;
+    }
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    try {
+      let text = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        text += value;
+        for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+          const lines = text.slice(0, end).split("\n");
+          text = text.slice(end + 2);
+          if (lines[0] === "event: complete") return;
+          if (lines[0] === "event: next") yield JSON.parse(lines[1].slice("data: ".length));
+        }
+      }
+    } finally {
+      await reader.cancel();
+    }
+  }
+
+  const fetcher = (params, options) => subscribes(params, options)
+    ? events(params, options)
+    : ask(params, options, "application/graphql-response+json, application/json;q=0.9")
+      .then((response) => response.json());
 
   const show = (key, persona) => {
     root.render(React.createElement(GraphiQL, {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::{
-    backend::{AuthFailure, Readiness, RequestMeta},
+    backend::{AuthFailure, Operation, Readiness, RequestMeta, Steps},
     *,
 };
 use crate::{
@@ -103,8 +103,17 @@ impl Backend for Fake {
         }
     }
 
+    async fn subscribe(
+        self: Arc<Self>,
+        _caller: String,
+        _operation: Operation,
+        _meta: RequestMeta,
+    ) -> Result<Steps, async_graphql::Response> {
+        Err(async_graphql::Response::from_errors(vec![ServerError::new("no streams here", None)]))
+    }
+
     async fn ready(&self) -> Readiness {
-        Readiness { parts: vec![("database", false), ("policy", true)] }
+        Readiness { parts: vec![("database", false), ("policy", true)], ..Readiness::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The databases only count and add whole numbers; everything that is divided, folded or withheld
 //! is the domain's. A key of a group is read as stored. Who may use which key is settled before.
 
+mod frozen;
 mod rows;
 
 use chrono::NaiveDate;
@@ -10,9 +11,12 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement, U
 use sea_orm::{JoinType, QueryResult};
 use uuid::Uuid;
 
-use self::rows::{
-    EACH, MARKS, ROOT, all_rows, keyed, number, one_if, read_keys, rows_of, selected, sum_of, whole,
+pub use self::frozen::{
+    Frozen, FrozenAid, FrozenDay, FrozenReach, FrozenScore, FrozenSpread, FrozenStudents, Sum,
 };
+use self::rows::{EACH, MARKS, ROOT, all_rows, keyed, number, read_keys, rows_of, selected};
+pub(super) use self::rows::{class_sizes, high, low, number as number_at, read_keys_from};
+pub(super) use self::rows::{one_if, sum_of, whole};
 use super::{Store, failed};
 use crate::access::place::Writing;
 use crate::access::scope::Scope;
@@ -133,8 +137,6 @@ pub struct ScoreSpread {
     pub keys: Vec<KeyValue>,
     /// How many students.
     pub students: i64,
-    /// The most scores of one of them.
-    pub most: i64,
 }
 
 /// Attendance of one day in one group.
@@ -221,7 +223,8 @@ impl Store {
 
         let mut each = rows.clone();
         let next = keyed(&mut each, Subject::Scores, question.keys)?;
-        each.expr_as(all_rows(), "scores").add_group_by([Expr::col((ROOT, "student_id"))]);
+        each.expr_as(Expr::col((ROOT, "student_id")), "student_id")
+            .add_group_by([Expr::col((ROOT, "student_id"))]);
         let mut spread = Query::select();
         for at in 0..next {
             let column = Expr::col((EACH, Alias::new(format!("c{at}"))));
@@ -232,7 +235,6 @@ impl Store {
             selected(&mut spread, at, Expr::cust("NULL"));
         }
         selected(&mut spread, next + 4, all_rows());
-        selected(&mut spread, next + 5, whole(Func::max(Expr::col((EACH, "scores")))));
         spread.from_subquery(each, EACH);
 
         let mut values = rows;
@@ -256,7 +258,6 @@ impl Store {
             values.add_group_by([Expr::col(column)]);
         }
         selected(&mut values, next + 4, all_rows());
-        selected(&mut values, next + 5, whole(Expr::cust("0")));
         values.union(UnionType::All, spread);
 
         let (mut counts, mut spreads) = (Vec::new(), Vec::new());
@@ -276,11 +277,7 @@ impl Store {
                     },
                     count,
                 }),
-                None => spreads.push(ScoreSpread {
-                    keys,
-                    students: count,
-                    most: number(row, next + 5)?,
-                }),
+                None => spreads.push(ScoreSpread { keys, students: count }),
             }
         }
         Ok((counts, spreads))

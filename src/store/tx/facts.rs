@@ -9,11 +9,15 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::access::filter::Key;
+use crate::access::place::student_lives;
 use crate::access::scope::Scope;
-use crate::access::shown::Cell;
+use crate::access::shown::{Cell, RowPlan, Shown};
 use crate::access::view::{Hangs, Kind, Noun};
 use crate::error::{Error, Result};
+use crate::leak::{self, Leak};
 use crate::store::failed;
+
+const ALIAS: &str = "t0";
 
 /// A row that an act has read within its scope.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub struct Found {
     pub(super) key: Key,
     /// Which held pairs cover the row.
     pub(super) cover: u64,
+    /// Through which of them the act may write to it: as a rule all that cover it.
+    pub(super) right: u64,
     pub(super) version: Option<i64>,
     pub(super) facts: Vec<(usize, Fact)>,
 }
@@ -46,9 +52,33 @@ impl Found {
         self.key
     }
 
+    /// The same row, written to through these pairs alone.
+    pub(in crate::store) fn through(mut self, pairs: u64) -> Self {
+        self.right &= pairs;
+        self
+    }
+
+    /// The noun.
+    pub fn noun(&self) -> &'static Noun {
+        self.noun
+    }
+
     /// The student that the row is, or hangs from; none for a row of no student.
     pub fn student(&self) -> Option<Uuid> {
         self.key.student.or((self.noun.shape.hangs == Hangs::Student).then_some(self.key.id))
+    }
+
+    /// What the caller sees of a column that the act has read, under the sights of the row.
+    pub fn shown(&self, sights: &RowPlan, field: usize) -> Shown {
+        match self.facts.iter().find(|(read, _)| *read == field) {
+            Some((_, fact)) => sights.show(field, &fact.cell),
+            None => Shown::Hidden,
+        }
+    }
+
+    /// Which held pairs cover the row, as bits.
+    pub fn cover(&self) -> u64 {
+        self.cover
     }
 
     /// A column, for a rule; an error when the act did not read it.
@@ -81,6 +111,11 @@ impl Tx {
         found.into_iter().next().ok_or_else(|| Error::not_found(noun.shape.type_name))
     }
 
+    /// What the caller sees of a row that the act has read: as in a read, all grants together.
+    pub fn sights(&self, row: &Found) -> RowPlan {
+        Scope::reading(&self.caller, row.noun).sights().plan(row.cover)
+    }
+
     /// Reads rows of a scope that meet a condition, with these columns.
     pub(in crate::store) async fn found(
         &self,
@@ -88,10 +123,49 @@ impl Tx {
         columns: &[&'static str],
         condition: impl FnOnce(&'static str) -> Expr,
     ) -> Result<Vec<Found>> {
-        const ALIAS: &str = "t0";
         if scope.is_empty() {
             return Ok(Vec::new());
         }
+        let mut condition = condition(ALIAS);
+        if !leak::on(Leak::ActWithoutScope) {
+            condition = scope.condition(ALIAS).and(condition);
+        }
+        self.rows(scope, columns, condition, scope.mixed(0)).await
+    }
+
+    /// Reads the live rows of students that belong to a row of the act, whose `column` names it,
+    /// wherever their students are today: who may act on the row acts on all that is part of it.
+    /// For each row, whether it lies in the scope of the act as well.
+    pub(in crate::store) async fn parts_of(
+        &self,
+        whole: &Found,
+        scope: &Scope,
+        column: &'static str,
+        columns: &[&'static str],
+    ) -> Result<Vec<(Found, bool)>> {
+        let condition = scope
+            .known(ALIAS)
+            .and(student_lives(Expr::col((ALIAS, "student_id"))))
+            .and(Expr::col((ALIAS, column)).eq(Expr::val(whole.key.id)));
+        let mut rows = self.rows(scope, columns, condition, true).await?;
+        let right = whole.cover & self.bits();
+        Ok(rows
+            .drain(..)
+            .map(|mut row| {
+                let in_scope = row.cover & scope.seeing() != 0;
+                row.right |= right;
+                (row, in_scope)
+            })
+            .collect())
+    }
+
+    async fn rows(
+        &self,
+        scope: &Scope,
+        columns: &[&'static str],
+        condition: Expr,
+        mixed: bool,
+    ) -> Result<Vec<Found>> {
         let noun = scope.noun();
         let col = |name: &'static str| Expr::col((ALIAS, name));
         let mut query = Query::select();
@@ -105,14 +179,14 @@ impl Tx {
         let id = select(&mut query, col("id"));
         let of_student = noun.shape.hangs.of_student();
         let student = of_student.then(|| select(&mut query, col("student_id")));
-        let cover = scope.mixed(0).then(|| select(&mut query, scope.cover(ALIAS, 0)));
+        let cover = mixed.then(|| select(&mut query, scope.cover(ALIAS, 0)));
         let version = noun.shape.lifecycle.then(|| select(&mut query, col("row_version")));
         let mut fields = Vec::with_capacity(columns.len());
         for column in columns {
             let field = field(noun, column)?;
             fields.push((field, select(&mut query, col(column))));
         }
-        query.and_where(scope.condition(ALIAS)).and_where(condition(ALIAS));
+        query.and_where(condition);
         let rows = self.select(&query).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -134,7 +208,14 @@ impl Tx {
             for (field, at) in &fields {
                 facts.push((*field, self.fact(noun, *field, row, *at, id)?));
             }
-            found.push(Found { noun, key: Key { student, id }, cover, version, facts });
+            found.push(Found {
+                noun,
+                key: Key { student, id },
+                cover,
+                right: cover,
+                version,
+                facts,
+            });
         }
         Ok(found)
     }

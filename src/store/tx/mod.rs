@@ -8,7 +8,10 @@
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
 mod facts;
+mod grant;
+mod limit;
 mod once;
+mod open;
 mod trace;
 mod write;
 
@@ -27,14 +30,22 @@ use super::{Store, failed};
 use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::catalogue::FieldId;
+use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
 pub use facts::Found;
-pub use once::{KEY_REUSED, Once};
+pub use grant::{Duty, Holder, Lies, NewGrant};
+pub use limit::Rate;
+pub use once::{KEY_REUSED, Once, VERSION};
+pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
+pub(in crate::store) use trace::unattended;
 use trace::{Line, Touched, audit, outbox};
 pub use write::NewRow;
+
+/// Events that one statement writes.
+const EVENTS: usize = 1_000;
 
 /// One act of one caller, in one transaction.
 #[must_use = "an act that is not ended is taken back"]
@@ -47,8 +58,11 @@ pub struct Tx {
     /// The held pairs that hold the action, as bits, each with the columns it may set.
     holding: Vec<(u64, BTreeSet<FieldId>)>,
     touched: Vec<Touched>,
-    events: Vec<Event>,
+    events: Vec<(Event, Vec<Key>)>,
+    note: Option<String>,
     replayed: bool,
+    /// What a try found nothing of: it counts and is on record as denied.
+    missed: Option<Line>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -84,7 +98,9 @@ impl Tx {
             holding,
             touched: Vec::new(),
             events: Vec::new(),
+            note: None,
             replayed: false,
+            missed: None,
         })
     }
 
@@ -95,16 +111,22 @@ impl Tx {
 
     /// The rows of a noun that the action may concern: those under the pairs that hold it.
     pub fn scope(&self, noun: &'static Noun) -> Scope {
-        let held = &self.caller.session.held;
-        let holding = self.bits();
-        Scope::reading(&self.caller, noun).narrowed(|pair| {
-            held.iter().enumerate().any(|(bit, held)| held.pair == pair && holding & 1 << bit != 0)
-        })
+        Scope::reading(&self.caller, noun).acting(self.bits())
     }
 
     /// Tells others of the act once it is committed.
     pub fn event(&mut self, event: Event) {
-        self.events.push(event);
+        self.events.push((event, Vec::new()));
+    }
+
+    /// The same for rows that hang from several students, named by their whole keys.
+    pub fn event_of(&mut self, event: Event, rows: Vec<Key>) {
+        self.events.push((event, rows));
+    }
+
+    /// What the audit line says of an act that touches no row of a noun; never a value.
+    pub(in crate::store) fn note(&mut self, said: String) {
+        self.note = Some(said);
     }
 
     /// Ends the act: commits what was done, or takes everything back. A denial is put on record in
@@ -118,7 +140,10 @@ impl Tx {
             Err(error) => {
                 let Self { db, store, caller, action, now, .. } = self;
                 db.rollback().await.map_err(failed)?;
-                if matches!(error, Error::Forbidden { .. } | Error::NotFound { .. }) {
+                let ruled = matches!(error, Error::Refused { .. } | Error::Limit { .. });
+                if matches!(error, Error::Forbidden { .. } | Error::NotFound { .. })
+                    || ruled && action.exceptional()
+                {
                     return Err(store.denied(&caller, now, action, error).await);
                 }
                 Err(error)
@@ -132,14 +157,26 @@ impl Tx {
             return self.db.rollback().await.map_err(failed);
         }
         let touched = std::mem::take(&mut self.touched);
-        let line = Line::done(&touched);
+        let line = self.missed.take().unwrap_or_else(|| Line::done(&touched));
+        let line = line.noting(self.note.take());
         self.execute(&audit(&self.caller, self.now, self.action, line)?).await?;
         let events = std::mem::take(&mut self.events);
-        if !events.is_empty() {
-            self.execute(&outbox(events, self.now)?).await?;
+        let told = !events.is_empty();
+        for group in events.chunks(EVENTS) {
+            // The last statements: on PostgreSQL they take the lock that orders events by commit.
+            self.execute(&outbox(group, self.now)?).await?;
         }
         self.meter();
-        self.db.commit().await.map_err(failed)
+        self.db.commit().await.map_err(failed)?;
+        if told {
+            self.store.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The held pairs that hold the action, as bits.
+    pub fn acting(&self) -> u64 {
+        self.bits()
     }
 
     fn bits(&self) -> u64 {
@@ -173,7 +210,7 @@ impl Tx {
     }
 
     /// Runs a statement; the number of rows it concerned.
-    async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64> {
+    pub(in crate::store) async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64> {
         self.meter();
         Ok(self.db.execute(statement).await.map_err(failed)?.rows_affected())
     }

@@ -28,6 +28,8 @@ pub struct Event {
     pub student: Option<Uuid>,
     /// The class concerned.
     pub class_group: Option<Uuid>,
+    /// The account concerned.
+    pub account: Option<Uuid>,
     /// The rows concerned.
     pub rows: Vec<Uuid>,
 }
@@ -38,6 +40,8 @@ pub(super) struct Touched {
     pub(super) noun: &'static str,
     pub(super) inserted: Vec<Key>,
     pub(super) updated: Vec<Key>,
+    /// Rows of which something was shown by the act itself.
+    pub(super) shown: Vec<Key>,
     pub(super) columns: BTreeSet<&'static str>,
 }
 
@@ -54,7 +58,9 @@ impl Line {
     pub(super) fn done(touched: &[Touched]) -> Self {
         let rows: Vec<Key> = touched
             .iter()
-            .flat_map(|touched| touched.inserted.iter().chain(&touched.updated))
+            .flat_map(|touched| {
+                touched.inserted.iter().chain(&touched.updated).chain(&touched.shown)
+            })
             .copied()
             .collect();
         let several = touched.len() > 1;
@@ -74,8 +80,11 @@ impl Line {
         let detail: HashMap<_, _> = touched
             .iter()
             .map(|touched| {
-                let rows =
+                let mut rows =
                     json!({"inserted": ids(&touched.inserted), "updated": ids(&touched.updated)});
+                if !touched.shown.is_empty() {
+                    rows = json!({ "shown": ids(&touched.shown) });
+                }
                 (touched.noun, rows)
             })
             .collect();
@@ -91,7 +100,13 @@ impl Line {
         }
     }
 
-    fn denied(error: &Error) -> Self {
+    /// The same with a sentence of the act, where no row says what was done.
+    pub(super) fn noting(mut self, note: Option<String>) -> Self {
+        self.detail = note.or(self.detail);
+        self
+    }
+
+    pub(super) fn denied(error: &Error) -> Self {
         let columns = match error {
             Error::Forbidden { columns, .. } => Some(columns.join(" ")),
             Error::Unauthenticated
@@ -108,12 +123,28 @@ impl Line {
             noun: None,
             row: None,
             columns: columns.filter(|columns| !columns.is_empty()),
-            detail: Some(error.code().to_owned()),
+            detail: Some(match error {
+                Error::Refused { rule, .. } => format!("{} {rule}", error.code()),
+                Error::Limit { what, .. } => format!("{} {what}", error.code()),
+                Error::Unauthenticated
+                | Error::NotFound { .. }
+                | Error::Forbidden { .. }
+                | Error::Invalid { .. }
+                | Error::Conflict { .. }
+                | Error::Unavailable
+                | Error::Internal(_) => error.code().to_owned(),
+            }),
         }
     }
 }
 
 impl Store {
+    /// Refuses an act that changes nothing and therefore has no transaction; the refusal is on record.
+    pub async fn refuse(&self, caller: &Caller, now: DateTime<Utc>, action: Action) -> Error {
+        let error = Error::Forbidden { act: action.name().into(), columns: Vec::new() };
+        self.denied(caller, now, action, error).await
+    }
+
     /// Puts a denied act on record, on its own; the error to answer with, which is another one when
     /// the record cannot be written.
     pub(super) async fn denied(
@@ -155,6 +186,7 @@ pub(super) fn audit(
         "policy_version",
         "request_id",
         "detail",
+        "purpose",
     ]);
     let row: Vec<Value> = vec![
         Uuid::now_v7().into(),
@@ -169,21 +201,56 @@ pub(super) fn audit(
         caller.session.policy.version.clone().into(),
         caller.request_id.as_ref().into(),
         line.detail.into(),
+        caller.purpose.as_deref().map(str::to_owned).into(),
     ];
     insert_into("audit", columns, [row])
 }
 
-pub(super) fn outbox(events: Vec<Event>, now: DateTime<Utc>) -> Result<InsertStatement> {
-    let columns = names(&["id", "at", "kind", "student_id", "class_group_id", "payload"]);
-    let rows = events.into_iter().map(|event| -> Vec<Value> {
+/// The audit line of what the server did of itself, without an account and without a request.
+pub(in crate::store) fn unattended(
+    action: &str,
+    policy_version: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<InsertStatement> {
+    let columns =
+        names(&["id", "at", "action", "outcome", "policy_version", "request_id", "detail"]);
+    let row: Vec<Value> = vec![
+        Uuid::now_v7().into(),
+        now.into(),
+        action.into(),
+        AuditOutcome::Done.into(),
+        policy_version.into(),
+        "".into(),
+        detail.into(),
+    ];
+    insert_into("audit", columns, [row])
+}
+
+pub(super) fn outbox(events: &[(Event, Vec<Key>)], now: DateTime<Utc>) -> Result<InsertStatement> {
+    let columns =
+        names(&["id", "at", "kind", "student_id", "class_group_id", "account_id", "payload"]);
+    let rows = events.iter().map(|(event, keys)| -> Vec<Value> {
         vec![
             Uuid::now_v7().into(),
             now.into(),
             event.kind.into(),
             event.student.into(),
             event.class_group.into(),
-            json!({ "rows": event.rows }).to_string().into(),
+            event.account.into(),
+            payload(event, keys).into(),
         ]
     });
     insert_into("outbox", columns, rows)
+}
+
+/// The rows of an event, by ids alone. Rows of several students come with their students, one for
+/// each row.
+fn payload(event: &Event, keys: &[Key]) -> String {
+    if keys.is_empty() {
+        return json!({ "rows": event.rows }).to_string();
+    }
+    let rows: Vec<_> = keys.iter().map(|key| key.id).collect();
+    let students: Vec<_> = keys.iter().map(|key| key.student).collect();
+    json!({ "rows": rows, "students": students }).to_string()
 }

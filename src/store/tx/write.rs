@@ -15,7 +15,8 @@ use super::facts::field;
 use super::{Found, Tx, insert_into, names};
 use crate::access::filter::Key;
 use crate::access::shown::Cell;
-use crate::access::view::{Kind, Noun};
+use crate::access::table::Sight;
+use crate::access::view::{Hangs, Kind, Noun};
 use crate::error::{Error, Result};
 
 /// Values that one statement binds; SQLite's own limit is 32,766.
@@ -64,7 +65,7 @@ impl Tx {
         rows: Vec<NewRow<'_>>,
     ) -> Result<Vec<Key>> {
         let noun = self.noun(noun)?;
-        let fields = self.settable(noun, columns, rows.iter().map(|row| row.under.cover))?;
+        let fields = self.settable(noun, columns, rows.iter().map(|row| row.under.right))?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -111,8 +112,9 @@ impl Tx {
     }
 
     /// Updates rows that the act has read with these columns. Rows that hold the values already
-    /// are left alone; the keys of the others come back. Refused whole when a column is not the
-    /// action's to set.
+    /// are left alone; the keys of the others come back. A column that the caller does not see in
+    /// full is written whatever it holds: that nothing was done would tell its value. Refused whole
+    /// when a column is not the action's to set.
     pub async fn update(
         &mut self,
         noun: &'static str,
@@ -120,7 +122,7 @@ impl Tx {
         rows: Vec<(&Found, Vec<Cell>)>,
     ) -> Result<Vec<Key>> {
         let noun = self.noun(noun)?;
-        let fields = self.settable(noun, columns, rows.iter().map(|(row, _)| row.cover))?;
+        let fields = self.settable(noun, columns, rows.iter().map(|(row, _)| row.right))?;
         let mut changes = Vec::with_capacity(rows.len());
         let mut groups: Vec<Update> = Vec::with_capacity(rows.len());
         for (row, values) in &rows {
@@ -128,6 +130,7 @@ impl Tx {
                 return Err(Error::internal("the row is of another noun"));
             }
             same_length(&fields, values)?;
+            let sights = self.sights(row);
             let (mut before, mut after) = (Map::new(), Map::new());
             let mut set = Vec::new();
             for (field, cell) in fields.iter().zip(values) {
@@ -135,7 +138,7 @@ impl Tx {
                 let fact = row.facts.iter().find(|(read, _)| read == field);
                 let (_, fact) =
                     fact.ok_or_else(|| Error::internal(format!("the act did not read {name}")))?;
-                if same(&fact.cell, cell) {
+                if sights.sight(*field) == Sight::Full && same(&fact.cell, cell) {
                     continue;
                 }
                 let stored = self.stored(noun, *field, row.key.id, cell)?;
@@ -176,6 +179,40 @@ impl Tx {
         touched.updated.extend(&keys);
         touched.columns.extend(written);
         Ok(keys)
+    }
+
+    /// Sets one column of a row of no student, which carries no version: what was read of the
+    /// column stands in for it, so that of two acts at once one is a `CONFLICT`.
+    pub async fn turn(&mut self, row: &Found, column: &'static str, to: Cell) -> Result<()> {
+        let noun = row.noun;
+        self.settable(noun, &[column], [row.right].into_iter())?;
+        let of_student = noun.shape.hangs.of_student() || noun.shape.hangs == Hangs::Student;
+        if of_student || noun.shape.lifecycle {
+            return Err(Error::internal(format!("{} has a version of its own", noun.shape.name)));
+        }
+        let kind = noun.shape.fields[field(noun, column)?].kind;
+        let odd = || Error::internal(format!("{}.{column} is of another type", noun.shape.name));
+        let was = bound(kind, row.fact(column)?).ok_or_else(odd)?;
+        let is = bound(kind, &to).ok_or_else(odd)?;
+        let mut update = Query::update();
+        update
+            .table(noun.shape.name)
+            .value(column, Expr::val(is))
+            .and_where(Expr::col("id").eq(Expr::val(row.key.id)))
+            .and_where(Expr::col(column).eq(Expr::val(was)));
+        if self.execute(&update).await? != 1 {
+            return Err(Error::Conflict { what: column.into() });
+        }
+        let touched = self.touch(noun.shape.name)?;
+        touched.updated.push(row.key);
+        touched.columns.insert(column);
+        Ok(())
+    }
+
+    /// Refuses, before anything else is looked at, an act that names a column on a row which is
+    /// not the action's to set there.
+    pub fn may_set(&self, row: &Found, columns: &[&'static str]) -> Result<()> {
+        self.settable(row.noun, columns, [row.right].into_iter()).map(|_| ())
     }
 
     async fn update_group(&self, noun: &Noun, fields: &[usize], rows: &[Update]) -> Result<()> {

@@ -1,33 +1,39 @@
 //! The application in process, on a database of its own, asked through its router.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 use uuid::Uuid;
 use xueji::access::action::ACTIONS;
 use xueji::access::catalogue::Catalogue;
 use xueji::access::filter::Key;
 use xueji::access::policy::{Policy, Source};
+use xueji::access::view::Noun;
 use xueji::auth::jwt::signer::Signer;
 use xueji::auth::jwt::{Claims, KeySet};
 use xueji::clock::Clock;
-use xueji::config::settings::{Jwt, Limits};
+use xueji::config::settings::{Exceptional, Jwt, Limits};
 use xueji::demo::{Sealer, Size, load};
+use xueji::domain::policy::{Keeper, Origin};
 use xueji::graphql::REGISTRY;
 use xueji::http::{Options, router};
 use xueji::store::Store;
 use xueji::store::codec::{Codec, PlainCodec};
 use xueji::store::connect::{connect, connect_keyed};
+use xueji::store::disclosures::{Disclosures, Line};
 
 use super::answer::Answer;
 use super::place::Place;
@@ -69,15 +75,72 @@ pub(crate) fn codec() -> PlainCodec {
     PlainCodec::new(LOOKUP_KEY)
 }
 
+/// What an application stands on.
+struct Ground {
+    place: Arc<Place>,
+    keys: Arc<TempDir>,
+    policy: Arc<Policy>,
+    clock: Clock,
+    /// A policy folder that is published, watched and followed.
+    folder: Option<PathBuf>,
+    /// How often disclosures are indexed.
+    pace: Duration,
+    exceptional: Exceptional,
+    /// The most connections.
+    connections: u32,
+}
+
+impl Ground {
+    async fn new() -> Self {
+        Self::at(Arc::new(Place::migrated().await)).await
+    }
+
+    /// The shipped policy, the clock that stands still, and an index that waits for a test that asks for it.
+    async fn at(place: Arc<Place>) -> Self {
+        Self {
+            place,
+            keys: Arc::new(TempDir::new().unwrap()),
+            policy: policy().await,
+            clock: clock(),
+            folder: None,
+            pace: Duration::from_secs(86_400),
+            exceptional: Exceptional::default(),
+            connections: 4,
+        }
+    }
+}
+
+/// The hand of a clock that a test moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hand(&'static AtomicI64);
+
+impl Hand {
+    fn at(now: DateTime<Utc>) -> Self {
+        // A clock is copied freely, so its hand lives as long as the tests do.
+        Self(Box::leak(Box::new(AtomicI64::new(now.timestamp_micros()))))
+    }
+
+    fn clock(self) -> Clock {
+        Clock::moved(chrono_tz::Asia::Shanghai, self.0)
+    }
+
+    /// Moves it on.
+    pub(crate) fn on(self, by: TimeDelta) {
+        self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
+    }
+}
+
 /// A running application.
 pub(crate) struct App {
     router: Router,
     app: Arc<xueji::app::App>,
     db: DatabaseConnection,
     policy: Arc<Policy>,
-    signer: Signer,
-    place: Place,
-    _keys: TempDir,
+    signer: Arc<Signer>,
+    verifier: Arc<KeySet>,
+    place: Arc<Place>,
+    keys: Arc<TempDir>,
+    _upkeep: JoinSet<()>,
 }
 
 impl App {
@@ -92,40 +155,137 @@ impl App {
         Self::with(Arc::new(policy), clock()).await
     }
 
+    /// Under other bounds of exceptional access.
+    pub(crate) async fn start_with(exceptional: Exceptional) -> Self {
+        Self::on(Ground { exceptional, ..Ground::new().await }).await
+    }
+
+    /// On an empty, migrated database, by a clock that the test moves.
+    pub(crate) async fn by_hand() -> (Self, Hand) {
+        let hand = Hand::at(clock().now());
+        (Self::with(policy().await, hand.clock()).await, hand)
+    }
+
     async fn with(policy: Arc<Policy>, clock: Clock) -> Self {
+        Self::on(Ground { policy, clock, ..Ground::new().await }).await
+    }
+
+    /// On a database that is there already, with so many connections at most.
+    pub(crate) async fn at(place: Place, connections: u32) -> Self {
+        Self::on(Ground { connections, ..Ground::at(Arc::new(place)).await }).await
+    }
+
+    /// Another process of the same deployment: the same database and keys, and nothing else in common.
+    pub(crate) async fn sibling(&self) -> Self {
+        Self::on(Ground { policy: Arc::clone(&self.policy), ..self.ground().await }).await
+    }
+
+    /// With a small registry, on a policy folder that is published, watched and followed.
+    pub(crate) async fn school_kept(place: Place, folder: &Path) -> (Self, super::seed::Seed) {
+        let (place, folder) = (Arc::new(place), Some(folder.to_owned()));
+        let app = Self::on(Ground { folder, ..Ground::at(place).await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
+    /// Another server on the database of this one, with a policy folder of its own.
+    pub(crate) async fn beside(other: &Self, folder: &Path) -> Self {
+        Self::on(Ground { folder: Some(folder.to_owned()), ..other.ground().await }).await
+    }
+
+    /// With a small registry in it, and an index of disclosures that follows at once.
+    pub(crate) async fn quick_school() -> (Self, super::seed::Seed) {
+        let pace = Duration::from_millis(50);
+        let app = Self::on(Ground { pace, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
+    /// The same ground for another server.
+    async fn ground(&self) -> Ground {
+        Ground { keys: Arc::clone(&self.keys), ..Ground::at(Arc::clone(&self.place)).await }
+    }
+
+    async fn on(ground: Ground) -> Self {
+        let Ground { place, keys, policy, clock, folder, pace, exceptional, connections } = ground;
         super::logs::keep();
-        let place = Place::migrated().await;
-        let db = connect(&place.url, 4).await.unwrap();
-        let keys = TempDir::new().unwrap();
-        let signer = signer(keys.path());
-        let mut store = Store::new(db.clone(), Arc::new(codec()), &REGISTRY);
+        let db = connect(&place.url, connections).await.unwrap();
+        let signer = Arc::new(signer(keys.path()));
+        let log = Disclosures::beside(&place.url, &db).await.unwrap();
+        let log = log.timed_by(clock).indexed_every(pace);
+        let mut store = Store::new(db.clone(), Arc::new(codec()), &REGISTRY).with_disclosures(log);
         if place.url.starts_with("postgres") {
-            store = store.with_keyed(connect_keyed(&place.url, 4).await.unwrap());
+            store = store.with_keyed(connect_keyed(&place.url, connections).await.unwrap());
         }
         let limits = Limits::default();
-        let app = Arc::new(xueji::app::App::new(
+        let keeper = match folder {
+            Some(folder) => {
+                let origin = Origin::Folder(folder);
+                Some(Keeper::open(origin, catalogue(), &store, clock).await.unwrap())
+            }
+            None => None,
+        };
+        let app = xueji::app::App::new(
             store,
             Arc::clone(&policy),
             &PUBLIC_ID_KEY,
             clock,
             xueji::graphql::Limits::from_settings(&limits, true),
-        ));
+        );
+        let app = app.with_exceptional(exceptional);
+        let app = Arc::new(match keeper {
+            Some(keeper) => app.under(keeper),
+            None => app,
+        });
         let settings = Jwt {
             keys: vec![signer.key_spec()],
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
-            leeway: std::time::Duration::from_secs(5),
+            leeway: Duration::from_secs(5),
         };
         let verifier = Arc::new(KeySet::new(&settings, 1 << 20).unwrap());
         let options = Options { limits, introspection: true, graphiql: false, personas: None };
-        let router = router(Arc::clone(&app), verifier, options);
-        Self { router, app, db, policy, signer, place, _keys: keys }
+        let router = router(Arc::clone(&app), Arc::clone(&verifier), options);
+        let upkeep = xueji::upkeep::start(&app);
+        Self { router, app, db, policy, signer, verifier, place, keys, _upkeep: upkeep }
+    }
+
+    /// The routes of the application under other limits.
+    pub(crate) fn router_within(&self, limits: Limits) -> Router {
+        let options = Options { limits, introspection: true, graphiql: false, personas: None };
+        router(Arc::clone(&self.app), Arc::clone(&self.verifier), options)
+    }
+
+    /// How many subscriptions are open in the process.
+    pub(crate) fn streams(&self) -> usize {
+        self.app.streams()
+    }
+
+    /// Puts another policy in force.
+    pub(crate) async fn replace_policy(&self, source: Source) {
+        let policy = Policy::compile(source, &catalogue()).await.unwrap();
+        self.app.keeper().replace(Arc::new(policy));
     }
 
     /// A demo of this size in it.
     pub(crate) async fn fill(&self, size: &Size) -> load::Record {
         let bulk = load::bulk(self.db.clone());
         load::ensure(&bulk, size, today(), Arc::new(DemoSealer(codec()))).await.unwrap()
+    }
+
+    /// Takes the next snapshot, from which reporting tools are answered.
+    pub(crate) async fn snapshot(&self, name: &str) {
+        self.app.take_snapshot(Some(name.to_owned())).await.unwrap();
+    }
+
+    /// Takes a snapshot, or says why not; without a name that of the night.
+    pub(crate) async fn take(&self, name: Option<&str>) -> xueji::error::Result<()> {
+        self.app.take_snapshot(name.map(str::to_owned)).await.map(|_| ())
+    }
+
+    /// What the server does every minute.
+    pub(crate) async fn nightly(&self) {
+        self.app.nightly_snapshot().await.unwrap();
     }
 
     /// The way around the application, for planting and checking rows.
@@ -138,14 +298,39 @@ impl App {
         &self.place
     }
 
+    /// The row behind a global id.
+    pub(crate) fn unsealed(&self, id: &str) -> Option<(&'static Noun, Key)> {
+        self.app.opaque().open_id(id)
+    }
+
     /// The policy in force.
     pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
+    /// The policy that the application runs now, which may have changed since.
+    pub(crate) fn policy_in_force(&self) -> Arc<Policy> {
+        self.app.keeper().current()
+    }
+
     /// The store, for its count of statements.
     pub(crate) fn store(&self) -> &Store {
         self.app.store()
+    }
+
+    /// The lines of disclosures so far.
+    pub(crate) async fn disclosed(&self) -> Vec<Line> {
+        self.store().disclosures().after(0, 100_000).await.unwrap()
+    }
+
+    /// Leads students to the lines so far.
+    pub(crate) async fn index_disclosures(&self) {
+        while self.store().index_disclosures().await.unwrap().more {}
+    }
+
+    /// Ends the application and keeps its database.
+    pub(crate) fn into_place(self) -> Arc<Place> {
+        self.place
     }
 
     /// The global id of a row.
@@ -204,6 +389,17 @@ impl App {
 
     /// Posts a body to the API.
     pub(crate) async fn post(&self, token: Option<&str>, language: &str, body: String) -> Answer {
+        self.post_for(token, language, None, body).await
+    }
+
+    /// Posts a body to the API for a purpose.
+    pub(crate) async fn post_for(
+        &self,
+        token: Option<&str>,
+        language: &str,
+        purpose: Option<&str>,
+        body: String,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri("/graphql")
@@ -212,6 +408,9 @@ impl App {
             .header(header::ACCEPT_LANGUAGE, language);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(purpose) = purpose {
+            request = request.header("Xueji-Purpose", purpose);
         }
         self.send(request.body(Body::from(body)).unwrap()).await
     }

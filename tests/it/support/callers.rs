@@ -1,22 +1,28 @@
 //! The people who ask: one constructor for each role. An account and its grants are planted with the first question.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use xueji::access::caller::Place;
+use xueji::access::caller::{Caller, Place, Session};
+use xueji::access::ledger::Ledger;
+use xueji::access::opaque::Opaque;
 use xueji::access::table::Reach;
+use xueji::domain::Cx;
+use xueji::graphql::REGISTRY;
+use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{
-    AccessGrantId, AccountId, ClassGroupId, CourseId, Guarded, OrganisationId, PersonName,
-    StudentId, YearLevelId,
+    AccessGrantId, AccessReviewId, AccountId, ClassGroupId, CourseId, Guarded, Language, Narrative,
+    OrganisationId, PersonName, StudentId, YearLevelId,
 };
-use xueji_entity::{access_grant, account};
+use xueji_entity::{access_grant, access_review, account};
 
 use super::answer::Answer;
 use super::app::{App, clock, today};
@@ -67,6 +73,21 @@ impl App {
             .all(self.db())
             .await
             .unwrap();
+        let opened: Vec<_> = access_review::Entity::find()
+            .filter(access_review::Column::AccountId.eq(account))
+            .filter(access_review::Column::ExpiresAt.gt(clock().now()))
+            .all(self.db())
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| Held {
+                place: Place::Student(row.student_id.uuid()),
+                role: Cow::Borrowed("break_glass"),
+                reach: Reach::Opened,
+                since: today(),
+                until: None,
+            })
+            .collect();
         let held = rows
             .into_iter()
             .map(|row| Held {
@@ -76,6 +97,7 @@ impl App {
                 since: row.since,
                 until: row.until,
             })
+            .chain(opened)
             .collect();
         Person {
             app: self,
@@ -186,9 +208,42 @@ impl App {
         self.at_school("privacy_officer", school)
     }
 
+    /// Somebody who has opened the record of a pupil.
+    pub(crate) fn opened(&self, student: StudentId) -> Person<'_> {
+        self.stranger().and("break_glass", Reach::Opened, Place::Student(student.uuid()))
+    }
+
     /// An administrator.
     pub(crate) fn administrator(&self) -> Person<'_> {
         self.stranger().and("administrator", Reach::Anywhere, Place::Anywhere)
+    }
+
+    /// The view of the registry that a person's request has, for what lies below the schema.
+    pub(crate) async fn cx(&self, person: &Person<'_>) -> Cx {
+        let account = person.account().await;
+        let grants = self
+            .store()
+            .grants(account, self.policy(), today(), clock().now())
+            .await
+            .unwrap()
+            .unwrap();
+        let session = Session::new(account, grants, Arc::clone(self.policy()), today());
+        let caller = Caller {
+            session: Arc::new(session),
+            language: Language::English,
+            request_id: "test".into(),
+            purpose: None,
+            backend: self.store().backend(),
+            meter: Arc::new(AtomicU32::new(0)),
+        };
+        Cx {
+            caller: Arc::new(caller),
+            store: self.store().clone(),
+            opaque: Arc::new(Opaque::new(&[1; 32], &REGISTRY)),
+            budget: Arc::default(),
+            ledger: Arc::new(Ledger::default()),
+            clock: clock(),
+        }
     }
 
     fn at_school(&self, role: &'static str, school: OrganisationId) -> Person<'_> {
@@ -261,7 +316,33 @@ impl<'a> Person<'a> {
         id
     }
 
+    /// A record that is open is a row of the reviewers' queue, and no grant.
+    async fn open(&self, account: AccountId, held: &Held) {
+        let Place::Student(student) = held.place else { panic!("a record is a pupil's") };
+        let row = access_review::ActiveModel {
+            student_id: Set(StudentId::from_uuid(student)),
+            id: Set(AccessReviewId::new()),
+            account_id: Set(account),
+            opened_by: Set(PersonName::parse("Mkopener").unwrap()),
+            opened_as: Set("reviewer".to_owned()),
+            reason: Set(Narrative::parse("Mkreason of an emergency").unwrap()),
+            purpose: Set("emergency_care".to_owned()),
+            opened_at: Set(clock().now()),
+            expires_at: Set(clock().now() + TimeDelta::hours(1)),
+            due_at: Set(clock().now() + TimeDelta::days(3)),
+            state: Set(access_review::ReviewState::Waiting),
+            lifecycle: Set(Lifecycle::Live),
+            row_version: Set(1),
+            updated_at: Set(clock().now()),
+            ..Default::default()
+        };
+        row.insert(self.app.db()).await.unwrap();
+    }
+
     async fn grant(&self, account: AccountId, held: &Held) {
+        if held.reach == Reach::Opened {
+            return self.open(account, held).await;
+        }
         let mut row = access_grant::ActiveModel {
             id: Set(AccessGrantId::new()),
             account_id: Set(account),
@@ -319,9 +400,46 @@ impl<'a> Person<'a> {
         self.app.post(Some(&self.token().await), self.language, body).await
     }
 
+    /// Asks for a purpose.
+    pub(crate) async fn query_for(
+        &self,
+        purpose: &str,
+        document: &str,
+        variables: Value,
+    ) -> Answer {
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let token = self.token().await;
+        self.app.post_for(Some(&token), self.language, Some(purpose), body).await
+    }
+
+    /// The login of the account.
+    pub(crate) async fn login(&self) -> String {
+        format!("login-{}", self.account().await.uuid().simple())
+    }
+
     /// Asks, and says how many statements the question itself took. The grants are read anew about once a second; this
     /// waits until that has just happened, so that it does not fall into the question.
     pub(crate) async fn counted(&self, document: &str, variables: Value) -> (Answer, u64) {
+        self.settle().await;
+        let before = self.app.store().statements();
+        let answer = self.query(document, variables).await;
+        (answer, self.app.store().statements() - before)
+    }
+
+    /// The same for a purpose.
+    pub(crate) async fn counted_for(
+        &self,
+        purpose: &str,
+        document: &str,
+        variables: Value,
+    ) -> (Answer, u64) {
+        self.settle().await;
+        let before = self.app.store().statements();
+        let answer = self.query_for(purpose, document, variables).await;
+        (answer, self.app.store().statements() - before)
+    }
+
+    async fn settle(&self) {
         let settled = Duration::from_millis(500);
         while self.read.lock().unwrap().is_none_or(|read| read.elapsed() > settled) {
             let (before, asked) = (self.app.store().statements(), Instant::now());
@@ -330,9 +448,6 @@ impl<'a> Person<'a> {
                 *self.read.lock().unwrap() = Some(asked);
             }
         }
-        let before = self.app.store().statements();
-        let answer = self.query(document, variables).await;
-        (answer, self.app.store().statements() - before)
     }
 
     /// Asks without variables.

@@ -5,6 +5,8 @@ pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod callers;
 pub(crate) mod document;
+pub(crate) mod everybody;
+pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod oracle;
 pub(crate) mod place;

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uuid::Uuid;
 use xueji::access::caller::Place;
+use xueji::access::catalogue::Class;
 use xueji::access::policy::Policy;
-use xueji::access::table::{Pair, Reach, Sight};
-use xueji::access::view::{Hangs, Kind, Member};
+use xueji::access::table::{Pair, Reach, Sight, Uses};
+use xueji::access::view::{Hangs, Kind, Member, Noun};
 
 use super::app::App;
 use super::callers::{Held, Person};
@@ -47,7 +48,7 @@ impl<'a> Oracle<'a> {
             .filter(|(_, held)| covers(self.truth, held, row))
             .map(|(pair, _)| *pair)
             .collect();
-        if row.noun.shape.hangs == Hangs::Open {
+        if matches!(row.noun.shape.hangs, Hangs::Open | Hangs::Exam) {
             pairs.push(Pair::ANYONE);
         }
         pairs
@@ -56,7 +57,16 @@ impl<'a> Oracle<'a> {
     /// Whether the row exists for the person.
     pub(crate) fn visible(&self, row: &Row) -> bool {
         let noun = row.noun.noun_id();
-        row.live && self.covering(row).iter().any(|pair| self.policy.table.rows(*pair, noun))
+        let gone = row.student.is_some_and(|student| self.truth.gone.contains(&student));
+        row.live
+            && !gone
+            && self.covering(row).iter().any(|pair| self.policy.table.rows(*pair, noun))
+    }
+
+    /// Whether any row of the noun can exist for the person.
+    pub(crate) fn sees_noun(&self, noun: &Noun) -> bool {
+        let mut pairs = self.held.iter().map(|(pair, _)| *pair).chain([Pair::ANYONE]);
+        pairs.any(|pair| self.policy.table.rows(pair, noun.noun_id()))
     }
 
     /// What the person sees of a field of the row.
@@ -67,6 +77,28 @@ impl<'a> Oracle<'a> {
             .map(|pair| self.policy.table.cell(*pair, id).uses.sight())
             .max()
             .unwrap_or(Sight::Hidden)
+    }
+
+    /// Whether one pair of role and reach that covers the row lets the person use a field of it in all of these ways.
+    /// What one pair shows and another lets be searched is not put together.
+    pub(crate) fn may(&self, row: &Row, field: usize, uses: Uses) -> bool {
+        let noun = row.noun;
+        self.visible(row)
+            && self.covering(row).iter().any(|pair| {
+                self.policy.table.rows(*pair, noun.noun_id())
+                    && self.policy.table.cell(*pair, noun.id(field)).uses.contains(uses)
+            })
+    }
+
+    /// Whether some purpose of the policy would show more of a field of the row.
+    pub(crate) fn needs_purpose(&self, row: &Row, field: usize) -> bool {
+        let id = row.noun.id(field);
+        let covering = self.covering(row);
+        self.policy.purposes.iter().any(|(purpose, _)| {
+            let table = self.policy.table_for(Some(purpose));
+            let best = covering.iter().map(|pair| table.cell(*pair, id).uses.sight()).max();
+            best > Some(self.sight(row, field))
+        })
     }
 
     /// The global ids of the rows of a noun that exist for the person.
@@ -98,6 +130,52 @@ impl<'a> Oracle<'a> {
             }
         }
         kept.difference(&told).copied().collect()
+    }
+
+    /// What an answer discloses: each student with each personal column shown in full through a grant that is not the
+    /// family's, where the family's own grants do not show it in full anyway.
+    pub(crate) fn disclosed(&self, data: &Value) -> BTreeSet<(Uuid, String)> {
+        let mut found = BTreeSet::new();
+        self.disclosed_in(data, &mut found);
+        found
+    }
+
+    fn disclosed_in(&self, data: &Value, found: &mut BTreeSet<(Uuid, String)>) {
+        match data {
+            Value::Array(items) => items.iter().for_each(|item| self.disclosed_in(item, found)),
+            Value::Object(fields) => {
+                if let Some(row) =
+                    fields.get("id").and_then(Value::as_str).and_then(|id| self.truth.rows.get(id))
+                {
+                    let names = fields.keys().filter_map(|name| self.discloses(row, name));
+                    found.extend(names.map(|name| (row.student.unwrap_or(row.id), name)));
+                }
+                fields.values().for_each(|value| self.disclosed_in(value, found));
+            }
+            _ => {}
+        }
+    }
+
+    /// The coordinate of a member of a row that is disclosed.
+    fn discloses(&self, row: &Row, member: &str) -> Option<String> {
+        let noun = row.noun;
+        let of_student = noun.shape.hangs == Hangs::Student || noun.shape.hangs.of_student();
+        let field = match noun.member(member)? {
+            Member::Field(field) => field,
+            Member::Relation(relation) => noun.field(noun.shape.relations[relation].key?)?,
+        };
+        let shape = &noun.shape.fields[field];
+        let figure = matches!(shape.class, Class::Outlet);
+        if !of_student || !shape.group.personal() || noun.shape.name == "disclosure" || figure {
+            return None;
+        }
+        let id = noun.id(field);
+        let full = |pair: &Pair| self.policy.table.cell(*pair, id).uses.sight() == Sight::Full;
+        let covering = self.covering(row);
+        let family = |pair: &Pair| matches!(pair.reach, Reach::Own | Reach::Ward);
+        let disclosed =
+            covering.iter().any(full) && !covering.iter().filter(|pair| family(pair)).any(full);
+        disclosed.then(|| format!("{}.{member}", noun.shape.type_name))
     }
 
     /// Compares an answer with what may be told; returns how many values in full it found.
@@ -187,6 +265,12 @@ fn covers(truth: &Truth, held: &Held, row: &Row) -> bool {
     let student = row.student.unwrap_or(row.id);
     match row.noun.shape.hangs {
         Hangs::Open => held.reach == Reach::Anywhere,
+        Hangs::Exam => match held.place {
+            Place::Anywhere => true,
+            Place::YearLevel(id) => row.keys["year_level_id"] == id,
+            Place::Organisation(id) => under(truth, held.reach, id, row.keys["school_id"]),
+            _ => false,
+        },
         Hangs::Student | Hangs::OfStudent => covers_student(truth, held, student),
         Hangs::Sanction => row.text("state") != "QUASHED" && covers_student(truth, held, student),
         Hangs::Score => {
@@ -195,7 +279,8 @@ fn covers(truth: &Truth, held: &Held, row: &Row) -> bool {
                 Place::Teaching { course, .. } => row.keys["course_id"] == course,
                 _ => true,
             };
-            let outside = matches!(held.reach, Reach::Own | Reach::Ward | Reach::Region);
+            let outside =
+                matches!(held.reach, Reach::Own | Reach::Ward | Reach::Opened | Reach::Region);
             (published || !outside) && own_course && covers_student(truth, held, student)
         }
         Hangs::ClassGroup => covers_class(truth, held, row.id),
@@ -236,6 +321,9 @@ fn covers_class(truth: &Truth, held: &Held, class: Uuid) -> bool {
     let (school, level) = truth.classes[&class];
     match held.place {
         Place::Anywhere => false,
+        Place::Student(id) if held.reach == Reach::Opened => {
+            truth.students.get(&id).is_some_and(|at| at.classes.contains(&class))
+        }
         Place::Student(id) => {
             truth.known_classes.get(&id).is_some_and(|known| known.contains(&class))
         }

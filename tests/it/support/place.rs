@@ -85,6 +85,30 @@ impl Place {
         }
     }
 
+    /// A copy of a database, which nobody is busy with.
+    pub(crate) async fn copy(&self) -> Self {
+        match &self.home {
+            Home::Folder(_) => {
+                let copy = Self::folder();
+                let db = connect(&self.url, 1).await.unwrap();
+                db.execute_unprepared(&format!("VACUUM INTO '{}'", copy.file())).await.unwrap();
+                db.close().await.unwrap();
+                copy
+            }
+            Home::Server { database, .. } => {
+                let _one_at_a_time = TEMPLATE.lock().await;
+                let end = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+                    database.name
+                );
+                on_server(&database.server, &end).await;
+                let how = format!(" TEMPLATE {}", database.name);
+                let database = Database::create(&database.server, &how).await;
+                Self { url: database.url(), home: Home::Server { database, template: None } }
+            }
+        }
+    }
+
     /// A database without tables.
     pub(crate) async fn empty() -> Self {
         match server() {

@@ -4,8 +4,8 @@
 use chrono::{Days, NaiveDate};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    TransactionTrait,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, TransactionTrait,
 };
 use uuid::Uuid;
 use xueji::store::codec::{self, PlainCodec};
@@ -103,6 +103,48 @@ impl App {
         let app = Self::start().await;
         let seed = app.plant(shape).await;
         (app, seed)
+    }
+
+    /// Plants one pupil more in each of these classes, with all that hangs from one: live, or deleted by the record of
+    /// the pupil alone. `turn` tells their values from those of others.
+    pub(crate) async fn plant_more(
+        &self,
+        seed: &Seed,
+        classes: &[(usize, usize, usize)],
+        turn: u64,
+        deleted: bool,
+    ) {
+        let programme = aid_programme::Entity::find().one(self.db()).await.unwrap().unwrap().id;
+        let transaction = self.db().begin().await.unwrap();
+        let mut planter = Planter { db: &transaction, codec: codec(), turn, rows: Rows::default() };
+        for (at, (school, level, class)) in classes.iter().enumerate() {
+            let (of, group) = (&seed.schools[*school], seed.class(*school, *level, *class).id);
+            let level = &of.levels[*level];
+            let teacher = duty::Entity::find()
+                .filter(duty::Column::ClassGroupId.eq(group))
+                .one(&transaction)
+                .await
+                .unwrap()
+                .unwrap()
+                .staff_id;
+            let pupil = Pupil {
+                id: StudentId::new(),
+                school: of.id,
+                level: level.id,
+                class: group,
+                seat: i64::try_from(turn).unwrap() + i64::try_from(at).unwrap(),
+                exam: level.exam,
+                draft: level.draft,
+                teacher,
+                programme,
+            };
+            planter.pupil(seed, &pupil);
+            if deleted && let Some(student) = planter.rows.students.last_mut() {
+                student.lifecycle = Set(Lifecycle::Deleted);
+            }
+        }
+        planter.flush().await;
+        transaction.commit().await.unwrap();
     }
 
     /// Plants a registry.

@@ -1,7 +1,7 @@
 //! What the database really holds, read around the application: every value of every noun as an answer would show it
 //! in full, and the facts that place each row.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, Query};
@@ -54,6 +54,8 @@ pub(crate) struct Whereabouts {
 pub(crate) struct Truth {
     pub(crate) rows: HashMap<String, Row>,
     pub(crate) students: HashMap<Uuid, Whereabouts>,
+    /// Students whose record is not live; what hangs from them is gone with them.
+    pub(crate) gone: HashSet<Uuid>,
     /// The schools and the authorities above them today.
     pub(crate) authorities: HashMap<Uuid, Vec<Uuid>>,
     /// School and year level of each class.
@@ -88,6 +90,7 @@ impl Truth {
         let mut truth = Self {
             rows: HashMap::new(),
             students: HashMap::new(),
+            gone: HashSet::new(),
             authorities: HashMap::new(),
             classes: HashMap::new(),
             known_classes: HashMap::new(),
@@ -119,6 +122,9 @@ impl Truth {
             let id: Uuid = get(&row, 0);
             let student = of_student.then(|| get::<Uuid>(&row, 1));
             let live = !noun.shape.lifecycle || get::<String>(&row, first - 1) == "live";
+            if noun.shape.name == "student" && !live {
+                self.gone.insert(id);
+            }
             let (mut shown, mut keys) = (BTreeMap::new(), HashMap::new());
             for (slot, at) in stored.iter().enumerate() {
                 let shape = &noun.shape.fields[*at];

@@ -31,6 +31,7 @@ fn small_catalogue() -> Catalogue {
             column("course", "name", Group::Organisation, None),
         ],
         actions: vec!["student.update"],
+        ..Catalogue::default()
     }
 }
 
@@ -83,6 +84,79 @@ fn assert_refused(problems: &[Problem], file: &str, line: Option<u32>, words: &s
 }
 
 #[tokio::test]
+async fn a_line_may_ask_for_purposes_that_are_named() -> Tested {
+    let mut source = small();
+    source.files.insert(
+        "purposes.csv".to_owned(),
+        "u, care, care, 照护\nu, case, a case, 办案\n".to_owned(),
+    );
+    let text = source.files.get_mut("student.csv").ok_or("no file")?;
+    text.push_str("p, student.id_number, teacher, class, full, filter, care\n");
+    text.push_str("p, student.birth_date, head, school, full, sort, care case\n");
+    let catalogue = small_catalogue();
+    let policy = Policy::compile(source.clone(), &catalogue).await?;
+    let index = catalogue.index();
+    let (number, birth) = (index["student.id_number"], index["student.birth_date"]);
+    let [teacher, head] = [("teacher", Reach::Class), ("head", Reach::School)]
+        .map(|(role, reach)| pair(&policy, role, reach));
+    let (teacher, head) = (teacher?, head?);
+    let of = |code: &str, pair, field| {
+        policy.table_for(policy.purposes.id(code)).cell(pair, field).uses.sight()
+    };
+    assert_eq!(policy.table.cell(teacher, number).uses.sight(), Sight::Masked);
+    assert_eq!(of("care", teacher, number), Sight::Full);
+    assert_eq!(of("case", teacher, number), Sight::Masked);
+    assert_eq!(policy.table.cell(head, birth).uses.sight(), Sight::Hidden);
+    assert_eq!(of("care", head, birth), Sight::Full);
+    assert_eq!(of("case", head, birth), Sight::Full);
+    // What another purpose would show is known, what none would is not.
+    let plan = policy.table.plan(&[Pair::ANYONE, teacher]);
+    assert!(plan.needs_purpose(number) && !plan.needs_purpose(birth));
+    let plan = policy.table_for(policy.purposes.id("care")).plan(&[teacher]);
+    assert!(!plan.needs_purpose(number));
+    let plan = policy.table_for(policy.purposes.id("case")).plan(&[teacher]);
+    assert!(plan.needs_purpose(number));
+    // A computed field follows its sources, purpose by purpose, and rows come into being with them.
+    let student = policy.table.noun("student").ok_or("no student")?;
+    assert!(policy.table_for(policy.purposes.id("case")).rows(head, student));
+    Ok(())
+}
+
+#[rstest::rstest]
+#[case("p, student.birth_date, head, school, full, , cure", "there is no purpose cure")]
+#[case("p, student.birth_date, head, school, full, , care care", "is named twice")]
+#[case("p, student.id_number, teacher, class, masked, , case", "")]
+#[case("p, student.id_number, teacher, class, full, filter, care", "line 8 already speaks of this")]
+#[case("p, student.secret, -, -, hidden, , care", "nobody reads the column")]
+#[case("p, student.birth_date, head, school, full, reveal", "is not masked here")]
+#[tokio::test]
+async fn wrong_purposes_are_refused(#[case] line: &str, #[case] words: &str) {
+    let mut source = small();
+    source.files.insert(
+        "purposes.csv".to_owned(),
+        "u, care, care, 照护\nu, case, a case, 办案\n".to_owned(),
+    );
+    let text = source.files.entry("student.csv".to_owned()).or_default();
+    text.push_str("p, student.id_number, teacher, class, full, export, care\n");
+    text.push_str(&format!("{line}\n"));
+    let problems = check(source, &small_catalogue()).await.problems;
+    if words.is_empty() {
+        assert!(problems.is_empty(), "{problems:#?}");
+    } else {
+        assert_refused(&problems, "student.csv", Some(9), words);
+    }
+}
+
+#[rstest::rstest]
+#[case("u, Care, care, 照护", "is no code")]
+#[case("u, care, care, ", "needs a name")]
+#[case("u, care", "is not `u, code")]
+#[tokio::test]
+async fn wrong_names_of_purposes_are_refused(#[case] line: &str, #[case] words: &str) {
+    assert_refused(&with_line("purposes.csv", line).await, "purposes.csv", Some(1), words);
+}
+
+#[tokio::test]
 async fn wrong_column_lines_are_refused() {
     assert_eq!(check(small(), &small_catalogue()).await.problems, Vec::new());
     for (line, words) in [
@@ -96,12 +170,15 @@ async fn wrong_column_lines_are_refused() {
         ("p, student.name, head, school, full, full", "`full` is no use"),
         ("p, student.name, head, school, full, write", "granted by action"),
         ("p, student.name, head, school, full, sort sort", "named twice"),
-        ("p, student.name, head, school", "is not `p, column, role, reach, sight, uses`"),
+        ("p, student.name, head, school", "is not `p, column, role, reach, sight, uses, purposes`"),
         (
-            "p, student.name, head, school, full, sort, filter",
-            "is not `p, column, role, reach, sight, uses`",
+            "p, student.name, head, school, full, sort, , filter",
+            "is not `p, column, role, reach, sight, uses, purposes`",
         ),
-        ("q, student.name, head, school, full,", "is not `p, column, role, reach, sight, uses`"),
+        (
+            "q, student.name, head, school, full,",
+            "is not `p, column, role, reach, sight, uses, purposes`",
+        ),
         ("p, student.*, head, school, full,", "no wildcards"),
         ("p, student.name, *, school, full,", "no wildcards"),
         ("p, student.name, head, school, full, *", "no wildcards"),

@@ -1,0 +1,173 @@
+//! What changes between two policies: cells, actions and roles, by name.
+//!
+//! It compares what was compiled, not texts: a moved line is no change, an inherited one is. It counts
+//! nobody; how many accounts and students a change touches the store says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::access::catalogue::{Catalogue, Coordinate};
+use crate::access::policy::Policy;
+use crate::access::policy::explain::words;
+use crate::access::table::{Reach, Uses};
+
+/// How a cell or an action changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Nothing was allowed before.
+    Added,
+    /// Nothing is allowed now.
+    Removed,
+    /// More is allowed.
+    Widened,
+    /// Less is allowed.
+    Narrowed,
+    /// Something more and something less.
+    Changed,
+}
+
+impl Change {
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Widened => "widened",
+            Self::Narrowed => "narrowed",
+            Self::Changed => "changed",
+        }
+    }
+
+    fn of<T: Ord>(before: &BTreeSet<T>, after: &BTreeSet<T>) -> Option<Change> {
+        match (before.is_empty(), after.is_empty()) {
+            _ if before == after => None,
+            (true, _) => Some(Self::Added),
+            (_, true) => Some(Self::Removed),
+            _ if before.is_subset(after) => Some(Self::Widened),
+            _ if after.is_subset(before) => Some(Self::Narrowed),
+            _ => Some(Self::Changed),
+        }
+    }
+}
+
+/// One cell or action that changes for a role at a reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The role.
+    pub role: String,
+    /// The reach.
+    pub reach: Reach,
+    /// The column, or the action.
+    pub what: String,
+    /// The noun of the column; none for an action.
+    pub noun: Option<&'static str>,
+    /// How.
+    pub change: Change,
+    /// What was allowed: `masked`, `full filter`, `nothing`.
+    pub before: String,
+    /// What is allowed.
+    pub after: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { role, reach, what, change, before, after, .. } = self;
+        write!(f, "{:<8} {role}/{} {what}: {before} -> {after}", change.word(), reach.word())
+    }
+}
+
+/// A pair by names, since two policies number their roles differently.
+type Named = (String, Reach);
+
+fn pairs(policy: &Policy) -> BTreeMap<Named, crate::access::table::Pair> {
+    policy
+        .table
+        .pairs()
+        .iter()
+        .filter_map(|pair| {
+            let role = policy.roles.get(pair.role)?;
+            Some(((role.name.clone(), pair.reach), *pair))
+        })
+        .collect()
+}
+
+/// What a cell allows, most open sight first.
+fn allowed(uses: Uses) -> BTreeSet<&'static str> {
+    let mut allowed: BTreeSet<&'static str> =
+        words(uses).into_iter().filter(|word| *word != "write").collect();
+    // Full is more than masked, not something else.
+    if uses.intersects(Uses::FULL.union(Uses::MASKED)) {
+        allowed.insert("masked");
+    }
+    if uses.contains(Uses::FULL) {
+        allowed.insert("full");
+    }
+    allowed
+}
+
+fn cell_words(uses: Uses) -> String {
+    if uses.without(Uses::WRITE).is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut all = vec![uses.sight().word()];
+    all.extend(words(uses).into_iter().filter(|word| *word != "write"));
+    all.join(" ")
+}
+
+/// Every cell and action that differs, by role, reach and column.
+pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference> {
+    let (before, after) = (pairs(old), pairs(new));
+    let named: BTreeSet<&Named> = before.keys().chain(after.keys()).collect();
+    let mut found = Vec::new();
+    for (role, reach) in named {
+        let key = (role.clone(), *reach);
+        let (was, is) = (before.get(&key), after.get(&key));
+        for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
+            let uses = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
+                pair.map(|pair| policy.table.cell(*pair, field).uses).unwrap_or_default()
+            };
+            let (was, is) = (uses(old, was), uses(new, is));
+            if let Some(change) = Change::of(&allowed(was), &allowed(is)) {
+                found.push(Difference {
+                    role: role.clone(),
+                    reach: *reach,
+                    what: coordinate.name(),
+                    noun: Some(coordinate.noun),
+                    change,
+                    before: cell_words(was),
+                    after: cell_words(is),
+                });
+            }
+        }
+        for (action, name) in (0..).zip(&catalogue.actions) {
+            let columns = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
+                let act = policy.actions.may(&[*pair?], action)?;
+                let columns = act
+                    .columns
+                    .iter()
+                    .filter_map(|&field| catalogue.coordinates.get(usize::from(field)))
+                    .map(Coordinate::name);
+                // An action that sets no column is something nevertheless.
+                Some(std::iter::once("may".to_owned()).chain(columns).collect::<BTreeSet<_>>())
+            };
+            let (was, is) =
+                (columns(old, was).unwrap_or_default(), columns(new, is).unwrap_or_default());
+            if let Some(change) = Change::of(&was, &is) {
+                let said = |set: &BTreeSet<String>| match set.len() {
+                    0 => "may not".to_owned(),
+                    columns => format!("may, {} columns", columns - 1),
+                };
+                found.push(Difference {
+                    role: role.clone(),
+                    reach: *reach,
+                    what: format!("action {name}"),
+                    noun: None,
+                    change,
+                    before: said(&was),
+                    after: said(&is),
+                });
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,105 @@
+//! The purposes of `purposes.csv`: what an answer may be wanted for, by code and in both languages.
+//!
+//! It reads and checks that one file; which lines ask for a purpose stands in the noun files.
+
+use crate::access::policy::Problem;
+use crate::access::policy::source::Source;
+
+/// The name of the file.
+pub(super) const FILE: &str = "purposes.csv";
+
+/// Most purposes: each that a line asks for has a table of its own.
+const MOST: usize = 64;
+
+/// Longest code, which is also the longest that a request may state.
+const CODE_BYTES: usize = 64;
+
+/// Id of a purpose: its place in `purposes.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PurposeId(pub u8);
+
+/// What an answer may be wanted for (用途).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// The code in requests and policy lines: `transfer_review`.
+    pub code: String,
+    /// The name in English.
+    pub english: String,
+    /// The name in Chinese: 转学核办.
+    pub chinese: String,
+}
+
+/// All purposes by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purposes {
+    purposes: Vec<Purpose>,
+}
+
+impl Purposes {
+    /// The id of a code.
+    pub fn id(&self, code: &str) -> Option<PurposeId> {
+        self.iter().find_map(|(id, purpose)| (purpose.code == code).then_some(id))
+    }
+
+    /// The purpose of an id.
+    pub fn get(&self, id: PurposeId) -> Option<&Purpose> {
+        self.purposes.get(usize::from(id.0))
+    }
+
+    /// The purposes by id.
+    pub fn iter(&self) -> impl Iterator<Item = (PurposeId, &Purpose)> {
+        (0..).map(PurposeId).zip(&self.purposes)
+    }
+
+    /// Reads `purposes.csv`, which may be left out; what is wrong is added to the problems.
+    pub(super) fn read(source: &Source, problems: &mut Vec<Problem>) -> Purposes {
+        let mut purposes = Purposes::default();
+        for line in source.lines(FILE) {
+            let outcome = match line.cells.as_slice() {
+                ["u", code, english, chinese] => purposes.add(code, english, chinese),
+                _ => Err("is not `u, code, English name, Chinese name`".to_owned()),
+            };
+            problems.extend(outcome.err().map(|why| Problem::line(FILE, line.number, why)));
+        }
+        purposes
+    }
+
+    fn add(&mut self, code: &str, english: &str, chinese: &str) -> Result<(), String> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if code.is_empty() || code.len() > CODE_BYTES || !code.chars().all(word) {
+            return Err(format!(
+                "`{code}` is no code; use up to {CODE_BYTES} small letters, digits and underscores"
+            ));
+        }
+        if english.is_empty() || chinese.is_empty() {
+            return Err(format!("the purpose {code} needs a name in English and in Chinese"));
+        }
+        if self.id(code).is_some() {
+            return Err(format!("the purpose {code} is already named above"));
+        }
+        if self.purposes.len() >= MOST {
+            return Err(format!("there are more than {MOST} purposes"));
+        }
+        self.purposes.push(Purpose {
+            code: code.to_owned(),
+            english: english.to_owned(),
+            chinese: chinese.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// The ids of the codes of a line, separated by blanks.
+    pub(super) fn of(&self, codes: &str) -> Result<Vec<PurposeId>, String> {
+        let mut ids = Vec::new();
+        for code in codes.split_whitespace() {
+            let id = self.id(code).ok_or_else(|| {
+                format!("there is no purpose {code}; name it in {FILE}, or correct the line")
+            })?;
+            if ids.contains(&id) {
+                return Err(format!("the purpose {code} is named twice"));
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+}

@@ -1,0 +1,148 @@
+//! `exam.publish`: pupils and families may know the scores of an examination (发布成绩).
+//!
+//! Reads the examination and its live scores, decides, and writes: the state of the examination and
+//! every score that is not published yet, those of pupils who have left since included. The number
+//! of statements depends on groups of rows and not on rows. Nobody is told a score here: each pupil
+//! concerned gets an event, and reads under the own sights.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use xueji_entity::exam::ExamState;
+
+use crate::access::action::Action;
+use crate::access::filter::Key;
+use crate::domain::Cx;
+use crate::domain::act::{Act, key_id};
+use crate::error::{Error, Result, Why};
+use crate::store::exam::{Exam, Score};
+use crate::store::tx::{Event, Tx};
+
+/// The examination to publish, as it came.
+#[derive(Debug, Serialize)]
+pub struct Publish {
+    /// The examination; none for an id that cannot be one.
+    #[serde(serialize_with = "key_id")]
+    pub exam: Option<Key>,
+}
+
+/// What was published, counted over the pupils whom the act may concern.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Published {
+    /// Pupils with a score that is new to them.
+    pub students: u64,
+    /// Scores that were not published before.
+    pub scores: u64,
+    /// Pupils of the year level who lack a score in one of the courses or more.
+    pub without_score: u64,
+}
+
+/// What is decided on.
+#[derive(Debug)]
+pub struct Facts {
+    exam: Exam,
+    scores: Vec<Score>,
+    without_score: u64,
+}
+
+/// Publishes the scores of an examination.
+pub async fn publish(cx: &Cx, exam: &Publish, key: Option<&str>) -> Result<Published> {
+    cx.act(exam, key).await
+}
+
+impl Act for Publish {
+    const ACTION: Action = Action::ExamPublish;
+    type Facts = Facts;
+    type Done = Published;
+
+    async fn load(&self, tx: &Tx) -> Result<Facts> {
+        let exam = tx.exam(self.exam).await?;
+        // An examination that is out already has nothing to count.
+        let (scores, without_score) = match exam.state {
+            ExamState::Draft => (tx.scores_of(&exam).await?, tx.without_score(&exam).await?),
+            ExamState::Published | ExamState::Locked => (Vec::new(), 0),
+        };
+        Ok(Facts { exam, scores, without_score })
+    }
+
+    async fn write(&self, tx: &mut Tx, facts: Facts) -> Result<Published> {
+        let Facts { exam, scores, without_score } = facts;
+        decide(exam.state, scores.len())?;
+        let fresh: Vec<&Score> = scores.iter().filter(|score| !score.published).collect();
+        tx.exam_publish(&exam, &fresh).await?;
+        let mut by_student: BTreeMap<Uuid, (Vec<Uuid>, bool)> = BTreeMap::new();
+        let mut done = Published { without_score, ..Published::default() };
+        for score in fresh {
+            let student =
+                score.student().ok_or_else(|| Error::internal("a score of no student"))?;
+            let (rows, in_scope) = by_student.entry(student).or_default();
+            rows.push(score.id());
+            *in_scope |= score.in_scope;
+            done.scores += u64::from(score.in_scope);
+        }
+        for (student, (rows, in_scope)) in by_student {
+            done.students += u64::from(in_scope);
+            tx.event(Event {
+                kind: "score.published",
+                student: Some(student),
+                rows,
+                ..Event::default()
+            });
+        }
+        Ok(done)
+    }
+}
+
+/// The rules: once, and not without a score.
+fn decide(state: ExamState, scores: usize) -> Result<()> {
+    match state {
+        ExamState::Draft if scores == 0 => Err(Error::Refused {
+            rule: "exam.scores",
+            why: Why::new(
+                "this examination has no score yet; enter scores before publishing it",
+                "本次考试还没有成绩；请先录入成绩再发布",
+            ),
+        }),
+        ExamState::Draft => Ok(()),
+        ExamState::Published => Err(Error::Refused {
+            rule: "exam.state",
+            why: Why::new(
+                "the scores of this examination are published already; there is nothing to do",
+                "本次考试的成绩已经发布；无需再次发布",
+            ),
+        }),
+        ExamState::Locked => Err(Error::Refused {
+            rule: "exam.state",
+            why: Why::new(
+                "this examination is locked; a change of its scores needs a case with a reason",
+                "本次考试已锁定；更改成绩须提交申请并说明原因",
+            ),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::entered(ExamState::Draft, 1, None)]
+    #[case::nothing_entered(ExamState::Draft, 0, Some("exam.scores"))]
+    #[case::out(ExamState::Published, 1, Some("exam.state"))]
+    #[case::locked(ExamState::Locked, 1, Some("exam.state"))]
+    #[case::locked_and_empty(ExamState::Locked, 0, Some("exam.state"))]
+    fn published_once(
+        #[case] state: ExamState,
+        #[case] scores: usize,
+        #[case] refused_by: Option<&str>,
+    ) {
+        match (decide(state, scores), refused_by) {
+            (Ok(()), None) => {}
+            (Err(Error::Refused { rule, .. }), Some(expected)) => assert_eq!(rule, expected),
+            (other, _) => panic!("{state:?}: {other:?}"),
+        }
+    }
+}

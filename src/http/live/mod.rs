@@ -1,0 +1,210 @@
+//! Answers that go on: websockets (`protocol`, `socket`, `link`) and server-sent events (`events`).
+//!
+//! Both read documents under the same guards as a single request, and carry what the backend's stream gives.
+//! They end with their token, with the server, and with a client that does not read. What a stream may tell is
+//! decided behind the backend, never here.
+
+pub(super) mod events;
+mod link;
+mod protocol;
+pub(super) mod socket;
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{Response, parser::types::OperationType};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    App,
+    accept::Language,
+    answer::{self, Told},
+    backend::{Backend, Operation, RequestMeta, Steps},
+    crowd::{Guest, Pass},
+    graphql::too_slow,
+    health::PREFIX,
+    observe::Observed,
+    refusal::{Code, Refusal},
+    serve::Line,
+};
+use crate::auth::jwt::Claims;
+
+/// Longest sleep at once: the system's clock may be set meanwhile.
+const NAP: Duration = Duration::from_secs(60);
+
+/// Explains the metrics of this module.
+pub(super) fn describe() {
+    metrics::describe_gauge!(format!("{PREFIX}_live_sockets"), "Websockets open");
+    metrics::describe_gauge!(format!("{PREFIX}_live_streams"), "Subscriptions open");
+    metrics::describe_counter!(format!("{PREFIX}_live_events_total"), "Events told to streams");
+    metrics::describe_counter!(format!("{PREFIX}_live_ended_total"), "Streams ended, by reason");
+    metrics::describe_counter!(format!("{PREFIX}_live_closed_total"), "Websockets closed, by code");
+    metrics::describe_counter!(format!("{PREFIX}_live_refused_total"), "Streams refused, by limit");
+}
+
+/// Resolves when a token has run out.
+async fn expired(claims: Arc<Claims>) {
+    loop {
+        let left = claims.remaining();
+        if left.is_zero() {
+            return;
+        }
+        sleep(left.min(NAP)).await;
+    }
+}
+
+/// Resolves when the server stops; never for a request that came by no connection of its loop.
+async fn stopped(line: &mut Option<Line>) {
+    match line {
+        Some(line) => line.stopped().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A limit that was met, with what to do.
+fn full(limit: &'static str, en: String, zh: String) -> Refusal {
+    metrics::counter!(format!("{PREFIX}_live_refused_total"), "limit" => limit).increment(1);
+    Refusal::transport(axum::http::StatusCode::TOO_MANY_REQUESTS, Code::LimitExceeded, en, zh)
+        .header(axum::http::header::RETRY_AFTER, super::RETRY_AFTER_SECONDS)
+}
+
+/// A place for one more connection from an address.
+fn place_of<B>(
+    app: &App<B>,
+    remote: Option<std::net::SocketAddr>,
+) -> Result<Option<Pass>, Refusal> {
+    let Some(remote) = remote else { return Ok(None) };
+    let most = app.options.limits.live_per_address;
+    let entered = app.crowd.enter(Guest::Address(remote.ip()), most);
+    entered.map(Some).ok_or_else(|| {
+        full(
+            "live_per_address",
+            format!("{most} live connections are open from this address; close one first"),
+            format!("此地址已有 {most} 个实时连接，请先关闭一个"),
+        )
+    })
+}
+
+/// A subscription that is open.
+struct Stream {
+    steps: Steps,
+    note: Note,
+    _place: Pass,
+}
+
+/// Why no stream was opened.
+enum NotOpened {
+    /// A rule of this layer.
+    Refused(Refusal),
+    /// What the backend answered.
+    Answered(Response),
+}
+
+/// Opens a stream, if there is a place for it.
+async fn open<B: Backend>(
+    app: &Arc<App<B>>,
+    caller: B::Caller,
+    operation: Operation,
+    meta: RequestMeta,
+    transport: &'static str,
+) -> Result<Stream, NotOpened> {
+    let account = app.backend.account(&caller);
+    let limits = &app.options.limits;
+    let most = limits.streams_per_account;
+    let place = app.crowd.enter(Guest::Account(account.clone()), most).ok_or_else(|| {
+        NotOpened::Refused(full(
+            "streams_per_account",
+            format!("{most} subscriptions of this account are open; end one first"),
+            format!("此账户已有 {most} 个订阅，请先结束一个"),
+        ))
+    })?;
+    if !app.crowd.may_begin(&account) {
+        let most = limits.subscribes_per_minute;
+        return Err(NotOpened::Refused(full(
+            "subscribes_per_minute",
+            format!("an account begins at most {most} subscriptions in a minute; wait a moment"),
+            format!("每个账户每分钟最多发起 {most} 个订阅，请稍后再试"),
+        )));
+    }
+    let note = Note::begin(transport, &meta, account);
+    let opening = Arc::clone(&app.backend).subscribe(caller, operation, meta);
+    match tokio::time::timeout(limits.request_time, opening).await {
+        Ok(Ok(steps)) => Ok(Stream { steps, note, _place: place }),
+        Ok(Err(answer)) => Err(NotOpened::Answered(note.refused(answer))),
+        Err(_elapsed) => Err(NotOpened::Refused(too_slow(limits.request_time))),
+    }
+}
+
+impl NotOpened {
+    fn told(self, language: Language, request_id: &str) -> Told {
+        match self {
+            Self::Refused(refusal) => answer::told_refusal(&refusal, language, request_id),
+            Self::Answered(answer) => answer::told(answer, false, language, request_id),
+        }
+    }
+}
+
+/// What is noted of an operation when it ends, however it ends: one log line, and the metrics.
+struct Note {
+    transport: &'static str,
+    /// Whether it is a subscription.
+    stream: bool,
+    request_id: Arc<str>,
+    observed: Observed,
+    begun: Instant,
+    events: u64,
+    reason: &'static str,
+}
+
+impl Note {
+    fn begin(transport: &'static str, meta: &RequestMeta, account: String) -> Self {
+        let stream = meta.operation_type == OperationType::Subscription;
+        if stream {
+            metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => transport)
+                .increment(1.0);
+        }
+        let observed = Observed {
+            operation_type: Some(meta.operation_type),
+            operation_name: meta.operation_name.clone(),
+            account: Some(account),
+        };
+        Self {
+            transport,
+            stream,
+            request_id: Arc::clone(&meta.request_id),
+            observed,
+            begun: Instant::now(),
+            events: 0,
+            reason: "left",
+        }
+    }
+
+    fn refused(mut self, answer: Response) -> Response {
+        self.reason = "refused";
+        answer
+    }
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let (transport, reason) = (self.transport, self.reason);
+        if self.stream {
+            metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => transport)
+                .decrement(1.0);
+            metrics::counter!(
+                format!("{PREFIX}_live_ended_total"), "transport" => transport, "reason" => reason,
+            )
+            .increment(1);
+        }
+        tracing::info!(
+            request_id = %self.request_id,
+            transport,
+            reason,
+            events = self.events,
+            duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0,
+            operation = self.observed.logged_name(),
+            operation_type = self.observed.operation_label(),
+            account = self.observed.account.as_deref(),
+            "operation ended"
+        );
+    }
+}

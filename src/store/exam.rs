@@ -1,0 +1,119 @@
+//! An examination as an act reads and publishes it: its state, its scores, and who lacks some.
+//! Whether it may be published is decided in the domain.
+
+use sea_orm::ActiveEnum;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
+use uuid::Uuid;
+use xueji_entity::exam::ExamState;
+
+use super::failed;
+use super::tx::{Found, Tx};
+use crate::access::filter::Key;
+use crate::access::shown::Cell;
+use crate::error::{Error, Result};
+
+/// An examination that an act has read.
+#[derive(Clone, Debug)]
+pub struct Exam {
+    row: Found,
+    year_level: Uuid,
+    /// How far entry of its scores has come.
+    pub state: ExamState,
+}
+
+/// A live score of an examination.
+#[derive(Clone, Debug)]
+pub struct Score {
+    row: Found,
+    /// Whether it is published already.
+    pub published: bool,
+    /// Whether the row lies in the scope of the act: a pupil who has left since does not.
+    pub in_scope: bool,
+}
+
+impl Score {
+    /// The student.
+    pub fn student(&self) -> Option<Uuid> {
+        self.row.student()
+    }
+
+    /// The row.
+    pub fn id(&self) -> Uuid {
+        self.row.key().id
+    }
+}
+
+impl Tx {
+    /// The examination, within the scope of the act; `NOT_FOUND` otherwise.
+    pub async fn exam(&self, exam: Option<Key>) -> Result<Exam> {
+        let odd = || Error::internal("an examination holds another type");
+        let key = exam.ok_or_else(|| Error::not_found("Exam"))?;
+        let row = self.get("exam", key, &["state", "year_level_id"]).await?;
+        let Cell::Text(state) = row.fact("state")? else { return Err(odd()) };
+        let state = ExamState::try_from_value(state).map_err(failed)?;
+        let year_level = row.fact("year_level_id")?.key().ok_or_else(odd)?;
+        Ok(Exam { row, year_level, state })
+    }
+
+    /// All live scores of the examination, wherever their pupils are today.
+    pub async fn scores_of(&self, exam: &Exam) -> Result<Vec<Score>> {
+        let scope = self.scope(self.noun("score")?);
+        let rows = self.parts_of(&exam.row, &scope, "exam_id", &["published"]).await?;
+        rows.into_iter()
+            .map(|(row, in_scope)| {
+                let Cell::Bool(published) = *row.fact("published")? else {
+                    return Err(Error::internal("a score holds another type"));
+                };
+                Ok(Score { row, published, in_scope })
+            })
+            .collect()
+    }
+
+    /// How many pupils of the year level, within the scope of the act, have no score in one of the
+    /// examination's courses or in more.
+    pub async fn without_score(&self, exam: &Exam) -> Result<u64> {
+        let enrolled = self.scope(self.noun("enrollment")?);
+        let scores = self.scope(self.noun("score")?);
+        if enrolled.is_empty() || scores.is_empty() {
+            return Ok(0);
+        }
+        let key = exam.row.key().id;
+        let courses = Query::select()
+            .expr(Func::count(Expr::col(("ec", "id"))))
+            .from_as("exam_course", "ec")
+            .and_where(Expr::col(("ec", "exam_id")).eq(Expr::val(key)))
+            .take();
+        let have = Query::select()
+            .expr(Func::count_distinct(Expr::col(("t1", "course_id"))))
+            .from_as("score", "t1")
+            .and_where(Expr::col(("t1", "student_id")).equals(("t0", "student_id")))
+            .and_where(Expr::col(("t1", "exam_id")).eq(Expr::val(key)))
+            .and_where(scores.condition("t1"))
+            .take();
+        let mut query = Query::select();
+        query
+            .expr_as(Func::count(Expr::col(("t0", "id"))), "c0")
+            .from_as("enrollment", "t0")
+            .and_where(enrolled.condition("t0"))
+            .and_where(Expr::col(("t0", "live")).eq(true))
+            .and_where(Expr::col(("t0", "year_level_id")).eq(Expr::val(exam.year_level)))
+            .and_where(scalar(have).lt(scalar(courses)));
+        let rows = self.select(&query).await?;
+        let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
+        let count: i64 = row.try_get_by_index(0).map_err(failed)?;
+        u64::try_from(count).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Publishes the examination and these scores of it; `CONFLICT` when another act was quicker.
+    pub async fn exam_publish(&mut self, exam: &Exam, scores: &[&Score]) -> Result<()> {
+        // The examination first: whoever comes second waits here and not half way.
+        self.turn(&exam.row, "state", Cell::Text(ExamState::Published.to_value())).await?;
+        let rows = scores.iter().map(|score| (&score.row, vec![Cell::Bool(true)])).collect();
+        self.update("score", &["published"], rows).await?;
+        Ok(())
+    }
+}
+
+fn scalar(query: SelectStatement) -> Expr {
+    Expr::SubQuery(None, Box::new(query.into()))
+}

@@ -1,0 +1,136 @@
+//! What a server does beside answering (后台任务): one task for each line of [`start`].
+//!
+//! Tasks end with the set that holds them. A task never ends by itself: what fails is logged and
+//! tried again, so that the answer to *is it still running* is always yes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+
+use crate::app::App;
+use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
+use crate::live;
+
+/// Between two looks at the policy: two looks and a compilation fit into a second.
+const POLICY_LOOK: Duration = Duration::from_millis(200);
+
+/// How long after the start answers are first forgotten, and how often then.
+const FORGET_FIRST: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often it is asked whether the snapshot of the night is due.
+const SNAPSHOT_LOOK: Duration = Duration::from_secs(60);
+
+/// Starts every task of a server; they stop when the set is dropped.
+#[must_use = "the tasks stop when the set is dropped"]
+pub fn start(app: &Arc<App>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(forget_answers(Arc::clone(app)));
+    tasks.spawn(disclosures(Arc::clone(app)));
+    tasks.spawn(live::relay(Arc::clone(app)));
+    tasks.spawn(live::watch(Arc::clone(app)));
+    tasks.spawn(live::forget(Arc::clone(app)));
+    tasks.spawn(snapshots(Arc::clone(app)));
+    if *app.keeper().origin() != Origin::Fixed {
+        tasks.spawn(policy(Arc::clone(app.keeper())));
+    }
+    tasks
+}
+
+/// Forgets answers that were kept for repeated requests and are too old to be repeated.
+async fn forget_answers(app: Arc<App>) {
+    let mut hourly = interval_at(Instant::now() + FORGET_FIRST, FORGET_EVERY);
+    hourly.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        hourly.tick().await;
+        if let Err(error) = app.store().forget_answers(app.clock().now()).await {
+            tracing::warn!(error = format!("{error:#}"), "old answers are not forgotten yet");
+        }
+    }
+}
+
+/// Leads students to the disclosures about them, soon after these were written.
+async fn disclosures(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(app.store().disclosures().pace()).await;
+        loop {
+            match app.store().index_disclosures().await {
+                Ok(indexed) if indexed.more => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "indexing disclosures failed");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Takes a snapshot every night (每夜时点数据); of several processes one does.
+async fn snapshots(app: Arc<App>) {
+    let mut ticks = interval_at(Instant::now() + SNAPSHOT_LOOK, SNAPSHOT_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = app.nightly_snapshot().await {
+            tracing::error!(error = format!("{error:#}"), "the nightly snapshot failed");
+        }
+    }
+}
+
+/// Follows the policy: the files of this server, the signal to read them again, and what others publish.
+async fn policy(keeper: Arc<Keeper>) {
+    let mut ticks = interval(POLICY_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut hangup = Hangup::listen();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => keeper.look().await,
+            () = hangup.heard() => {
+                if let Err(Refusal::Unpublished(error)) = keeper.apply(Occasion::Signal).await {
+                    tracing::error!(error = format!("{error:#}"), "the policy is not published");
+                }
+            }
+        }
+    }
+}
+
+/// SIGHUP, where there is such a thing.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+        if let Err(error) = &signal {
+            tracing::warn!(%error, "the signal to reload the policy is not heard");
+        }
+        Self { signal: signal.ok() }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    #[cfg(unix)]
+    async fn heard(&mut self) {
+        let heard = match &mut self.signal {
+            Some(signal) => signal.recv().await,
+            None => None,
+        };
+        if heard.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn heard(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,425 @@
+//! `grantDelegate` and `grantRevoke`: a substitute holds the same duty at the same place, within the days and no longer,
+//! whatever is kept in memory; nothing wider, nothing onward, and nobody learns of places that are not theirs.
+
+use std::time::{Duration, Instant};
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait};
+use sea_orm::{QueryFilter, QueryOrder};
+use serde_json::{Value, json};
+use xueji::access::caller::{Grant, Place, Session};
+use xueji::access::table::{Reach, RoleId};
+use xueji_entity::audit::AuditOutcome;
+use xueji_entity::value::{AccessGrantId, AccountId, ClassGroupId, OrganisationId};
+use xueji_entity::{access_grant, account, audit, outbox, staff};
+
+use super::support::answer::Answer;
+use super::support::app::{App, Hand, today};
+use super::support::callers::Person;
+use super::support::seed::{Seed, Shape};
+
+const DELEGATE: &str = "mutation($input: GrantDelegateInput!) { grantDelegate(input: $input) {
+    grantId validFrom validUntil } }";
+const REVOKE: &str =
+    "mutation($input: GrantRevokeInput!) { grantRevoke(input: $input) { grantId } }";
+const ROSTER: &str = "query($id: ID!) { classGroup(id: $id) { students { totalCount } } }";
+
+async fn school() -> (App, Hand, Seed) {
+    let (app, hand) = App::by_hand().await;
+    let seed = app.plant(Shape::default()).await;
+    (app, hand, seed)
+}
+
+/// Somebody who works at the school and holds nothing.
+async fn colleague<'a>(app: &'a App, school: OrganisationId) -> Person<'a> {
+    let person = app.stranger();
+    let staff = staff::Entity::find()
+        .filter(staff::Column::OrganisationId.eq(school))
+        .one(app.db())
+        .await
+        .unwrap()
+        .expect("the school has staff");
+    account::Entity::update_many()
+        .col_expr(account::Column::StaffId, Expr::val(staff.id.uuid()))
+        .filter(account::Column::Id.eq(person.account().await))
+        .exec(app.db())
+        .await
+        .unwrap();
+    person
+}
+
+fn later(days: u64) -> NaiveDate {
+    today() + Days::new(days)
+}
+
+async fn give(person: &Person<'_>, input: Value) -> Answer {
+    person.query(DELEGATE, json!({ "input": input })).await
+}
+
+/// The own class, from a day until a day.
+async fn class_to(
+    person: &Person<'_>,
+    app: &App,
+    class: ClassGroupId,
+    to: &Person<'_>,
+    days: (NaiveDate, NaiveDate),
+) -> Answer {
+    let input = json!({
+        "role": "homeroom_teacher", "placeId": app.id("class_group", class),
+        "toLogin": to.login().await, "since": days.0, "until": days.1, "reason": "Mkill for a week",
+    });
+    give(person, input).await
+}
+
+async fn roster(person: &Person<'_>, app: &App, class: ClassGroupId) -> Answer {
+    person.query(ROSTER, json!({ "id": app.id("class_group", class) })).await
+}
+
+/// Reads until the answer has this code, for two seconds at most; how long it took.
+async fn until(person: &Person<'_>, app: &App, class: ClassGroupId, code: &str) -> Duration {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(2) {
+        if roster(person, app, class).await.code() == code {
+            return started.elapsed();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("still {}", roster(person, app, class).await.text);
+}
+
+/// Asks until the role is held, for two seconds at most.
+async fn holds(person: &Person<'_>, role: &str) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(2) {
+        let grants = person.ask("{ viewer { grants { role } } }").await;
+        if grants.texts("/viewer/grants", "role").iter().any(|held| held == role) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{role} is not held");
+}
+
+#[tokio::test]
+async fn a_substitute_sees_the_roster_within_the_days_and_neither_before_nor_after() {
+    let (app, hand, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    assert_eq!(roster(&substitute, &app, class.id).await.code(), "NOT_FOUND");
+    let given = class_to(&teacher, &app, class.id, &substitute, (later(1), later(3))).await;
+    assert_eq!(given.at("/grantDelegate/validFrom"), &json!(later(1)));
+    assert_eq!(given.at("/grantDelegate/validUntil"), &json!(later(3)));
+
+    assert_eq!(roster(&substitute, &app, class.id).await.code(), "NOT_FOUND", "before");
+    hand.on(TimeDelta::hours(24));
+    // A day later, and another day's session: at once.
+    let seen = roster(&substitute, &app, class.id).await;
+    assert_eq!(seen.at("/classGroup/students/totalCount"), class.students.len(), "within");
+    let other = seed.class(0, 0, 1).id;
+    assert_eq!(roster(&substitute, &app, other).await.code(), "NOT_FOUND", "another class");
+    let viewer = substitute.ask("{ viewer { grants { role delegated validUntil } } }").await;
+    assert_eq!(viewer.at("/viewer/grants/0/delegated"), true);
+    assert_eq!(viewer.at("/viewer/grants/0/validUntil"), &json!(later(3)));
+    hand.on(TimeDelta::hours(48));
+    roster(&substitute, &app, class.id).await.data();
+    // Asked a moment ago, and the day is over: kept sessions end with their day.
+    hand.on(TimeDelta::hours(24));
+    assert_eq!(roster(&substitute, &app, class.id).await.code(), "NOT_FOUND", "after");
+    roster(&teacher, &app, class.id).await.data();
+}
+
+#[tokio::test]
+async fn a_grant_with_an_instant_ends_at_it_inside_a_kept_session() {
+    let (app, hand, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    access_grant::Entity::update_many()
+        .col_expr(
+            access_grant::Column::ExpiresAt,
+            Expr::val(super::support::app::clock().now() + TimeDelta::minutes(5)),
+        )
+        .filter(access_grant::Column::AccountId.eq(teacher.account().await))
+        .exec(app.db())
+        .await
+        .unwrap();
+    roster(&teacher, &app, class.id).await.data();
+    hand.on(TimeDelta::minutes(5) - TimeDelta::microseconds(1));
+    roster(&teacher, &app, class.id).await.data();
+    hand.on(TimeDelta::microseconds(1));
+    assert_eq!(roster(&teacher, &app, class.id).await.code(), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn what_was_given_is_taken_back_within_a_second() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let given = class_to(&teacher, &app, class.id, &substitute, (today(), later(6))).await;
+    let grant = given.at("/grantDelegate/grantId").clone();
+    until(&substitute, &app, class.id, "").await;
+    let input = json!({ "input": { "grantId": grant } });
+    // A stranger to the duty learns nothing of it.
+    let other = app.homeroom_teacher(seed.class(0, 0, 1).id);
+    let never = json!({ "input": { "grantId": app.id("access_grant", uuid::Uuid::now_v7()) } });
+    let refused = other.query(REVOKE, input.clone()).await;
+    assert_eq!(refused.code(), "NOT_FOUND", "{}", refused.text);
+    assert_eq!(refused.without_request_id(), other.query(REVOKE, never).await.without_request_id());
+
+    assert_eq!(teacher.query(REVOKE, input.clone()).await.at("/grantRevoke/grantId"), &grant);
+    let took = until(&substitute, &app, class.id, "NOT_FOUND").await;
+    assert!(took < Duration::from_millis(1200), "{took:?}");
+    let again = teacher.query(REVOKE, input).await;
+    assert_eq!(again.code(), "NOT_FOUND", "it has ended: {}", again.text);
+    // The substitute and the audit were told.
+    let account = substitute.account().await;
+    let told = outbox::Entity::find().filter(outbox::Column::AccountId.eq(account));
+    assert_eq!(told.count(app.db()).await.unwrap(), 2);
+    let lines = audit::Entity::find().order_by_asc(audit::Column::Id).all(app.db()).await.unwrap();
+    let done: Vec<_> = lines
+        .iter()
+        .filter(|line| line.outcome == AuditOutcome::Done)
+        .map(|line| (line.action.as_str(), line.noun.as_deref()))
+        .collect();
+    assert_eq!(
+        done,
+        [("grant.delegate", Some("access_grant")), ("grant.revoke", Some("access_grant"))]
+    );
+}
+
+#[tokio::test]
+async fn it_ends_with_the_duty_it_was_given_from() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    class_to(&teacher, &app, class.id, &substitute, (today(), later(6))).await.data();
+    until(&substitute, &app, class.id, "").await;
+    teacher.revoke().await;
+    until(&substitute, &app, class.id, "NOT_FOUND").await;
+}
+
+#[tokio::test]
+async fn who_stands_above_gives_it_for_the_holder_and_nobody_else_does() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let level = seed.schools[0].levels[0].id;
+    let teacher = app.homeroom_teacher(class.id);
+    teacher.account().await;
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let days = (today(), later(2));
+    let nobody = ClassGroupId::new();
+    for person in [
+        app.homeroom_teacher(seed.class(0, 0, 1).id),
+        app.subject_teacher(class.id, seed.courses[0]),
+        app.year_head(seed.schools[0].levels[1].id),
+        app.principal(seed.schools[1].id),
+    ] {
+        let refused = class_to(&person, &app, class.id, &substitute, days).await;
+        let never = class_to(&person, &app, nobody, &substitute, days).await;
+        assert_eq!(refused.code(), "NOT_FOUND", "{:?} {}", person.held, refused.text);
+        assert_eq!(refused.without_request_id(), never.without_request_id());
+    }
+    class_to(&app.year_head(level), &app, class.id, &substitute, days).await.data();
+    let second = colleague(&app, seed.schools[0].id).await;
+    let principal = app.principal(seed.schools[0].id);
+    let given = class_to(&principal, &app, class.id, &second, days).await;
+    // And takes back what another gave.
+    let input = json!({ "input": { "grantId": given.at("/grantDelegate/grantId") } });
+    app.year_head(level).query(REVOKE, input).await.data();
+    // A class that nobody leads has nothing to give.
+    let empty = class_to(&principal, &app, seed.class(0, 0, 1).id, &second, days).await;
+    let leads = access_grant::Entity::find()
+        .filter(access_grant::Column::ClassGroupId.eq(seed.class(0, 0, 1).id))
+        .filter(access_grant::Column::Role.eq("homeroom_teacher"))
+        .count(app.db())
+        .await
+        .unwrap();
+    if leads == 0 {
+        assert_eq!(empty.error()["extensions"]["rule"], "GRANT_NOT_HELD", "{}", empty.text);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_given_onward_to_oneself_or_beyond_the_own_duty() {
+    let (app, _, seed) = school().await;
+    let (school, class) = (seed.schools[0].id, seed.first());
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, school).await;
+    let third = colleague(&app, school).await;
+    let days = (today(), later(6));
+    class_to(&teacher, &app, class.id, &substitute, days).await.data();
+    until(&substitute, &app, class.id, "").await;
+    let onward = class_to(&substitute, &app, class.id, &third, days).await;
+    assert_eq!(onward.error()["extensions"]["rule"], "GRANT_DELEGATED_ONWARD", "{}", onward.text);
+    let own = substitute.ask("{ viewer { grants { id } } }").await;
+    let input = json!({
+        "grantId": own.at("/viewer/grants/0/id"), "toLogin": third.login().await,
+        "until": later(1), "reason": "onward",
+    });
+    let onward = give(&substitute, input).await;
+    assert_eq!(onward.error()["extensions"]["rule"], "GRANT_DELEGATED_ONWARD", "{}", onward.text);
+    // A substitute for the head of the year gives no class away.
+    let head = app.year_head(seed.schools[0].levels[0].id);
+    let input = json!({
+        "role": "year_head", "placeId": app.id("year_level", seed.schools[0].levels[0].id),
+        "toLogin": third.login().await, "until": later(1), "reason": "a journey",
+    });
+    give(&head, input).await.data();
+    let fourth = colleague(&app, school).await;
+    holds(&third, "year_head").await;
+    let refused = class_to(&third, &app, class.id, &fourth, days).await;
+    assert_eq!(refused.code(), "NOT_FOUND", "{}", refused.text);
+    // Another role at the own place, and the own account.
+    let input = json!({
+        "role": "principal", "placeId": app.id("class_group", class.id),
+        "toLogin": third.login().await, "until": later(1), "reason": "more",
+    });
+    assert_eq!(give(&teacher, input).await.code(), "NOT_FOUND");
+    let staff = staff::Entity::find()
+        .filter(staff::Column::OrganisationId.eq(school))
+        .one(app.db())
+        .await
+        .unwrap()
+        .unwrap();
+    let row = account::ActiveModel {
+        id: Set(teacher.account().await),
+        staff_id: Set(Some(staff.id)),
+        ..Default::default()
+    };
+    row.update(app.db()).await.unwrap();
+    let own = class_to(&teacher, &app, class.id, &teacher, days).await;
+    assert_eq!(own.error()["extensions"]["rule"], "GRANT_TO_HOLDER", "{}", own.text);
+}
+
+#[tokio::test]
+async fn an_account_elsewhere_is_not_found_like_one_that_is_not_there() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let elsewhere = colleague(&app, seed.schools[1].id).await;
+    let barred = colleague(&app, seed.schools[0].id).await;
+    barred.disable().await;
+    let days = (today(), later(2));
+    let a = class_to(&teacher, &app, class.id, &elsewhere, days).await;
+    let b = class_to(&teacher, &app, class.id, &barred, days).await;
+    let input = json!({
+        "role": "homeroom_teacher", "placeId": app.id("class_group", class.id),
+        "toLogin": "login-of-nobody", "since": days.0, "until": days.1, "reason": "Mkill for a week",
+    });
+    let c = give(&teacher, input).await;
+    assert_eq!(a.code(), "NOT_FOUND", "{}", a.text);
+    assert_eq!(a.without_request_id(), b.without_request_id());
+    assert_eq!(a.without_request_id(), c.without_request_id());
+}
+
+#[tokio::test]
+async fn the_days_have_an_end_and_a_measure() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id).between(later(0) - Days::new(30), Some(later(20)));
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    for (since, until, field) in [
+        (later(0) - Days::new(1), later(2), "since"),
+        (later(93), later(94), "since"),
+        (later(2), later(1), "until"),
+        (later(0), later(31), "until"),
+        (later(10), later(21), "until"),
+    ] {
+        let answer = class_to(&teacher, &app, class.id, &substitute, (since, until)).await;
+        assert_eq!(answer.code(), "INVALID_INPUT", "{since} {until}: {}", answer.text);
+        assert_eq!(answer.error()["extensions"]["field"], field, "{since} {until}");
+    }
+    class_to(&teacher, &app, class.id, &substitute, (later(0), later(20))).await.data();
+}
+
+#[tokio::test]
+async fn a_course_in_a_class_is_given_as_that_course_alone() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.subject_teacher(class.id, seed.courses[0]);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let own = teacher.ask("{ viewer { grants { id } } }").await;
+    let input = json!({
+        "grantId": own.at("/viewer/grants/0/id"), "toLogin": substitute.login().await,
+        "until": later(6), "reason": "a training",
+    });
+    give(&teacher, input).await.data();
+    until(&substitute, &app, class.id, "").await;
+    let document = "query($id: ID!) { classGroup(id: $id) { students { nodes {
+        phone scores { nodes { course { id } } } } } } }";
+    let seen = substitute.query(document, json!({ "id": app.id("class_group", class.id) })).await;
+    let course = app.id("course", seed.courses[0]);
+    let mut scores = 0;
+    for node in seen.at("/classGroup/students/nodes").as_array().unwrap() {
+        assert!(node["phone"].is_null(), "a teacher of a course reads no number");
+        for score in node["scores"]["nodes"].as_array().unwrap() {
+            assert_eq!(score["course"]["id"], json!(course));
+            scores += 1;
+        }
+    }
+    assert!(scores > 0);
+}
+
+#[tokio::test]
+async fn an_account_with_too_many_kinds_of_roles_is_refused_one_more() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    for at in 0..61 {
+        let row = access_grant::ActiveModel {
+            id: Set(AccessGrantId::new()),
+            account_id: Set(substitute.account().await),
+            role: Set(format!("role_{at}")),
+            reach: Set("anywhere".to_owned()),
+            since: Set(today()),
+            ..Default::default()
+        };
+        row.insert(app.db()).await.unwrap();
+    }
+    let answer = class_to(&teacher, &app, class.id, &substitute, (today(), later(2))).await;
+    assert_eq!(answer.error()["extensions"]["rule"], "GRANTS_TOO_MANY", "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_twice_gives_once() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let input = json!({
+        "role": "homeroom_teacher", "placeId": app.id("class_group", class.id),
+        "toLogin": substitute.login().await, "until": later(2), "reason": "ill",
+        "idempotencyKey": "the-same-request",
+    });
+    let first = give(&teacher, input.clone()).await;
+    let second = give(&teacher, input).await;
+    assert_eq!(first.data(), second.data());
+    let held = access_grant::Entity::find()
+        .filter(access_grant::Column::AccountId.eq(substitute.account().await));
+    assert_eq!(held.count(app.db()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_account_with_more_kinds_of_roles_than_can_be_told_apart_is_told_so() {
+    let (app, _, _) = school().await;
+    let grant = |role: u8| Grant {
+        id: uuid::Uuid::now_v7(),
+        role: RoleId(role),
+        reach: Reach::Anywhere,
+        place: Place::Anywhere,
+        since: today(),
+        until: None,
+        expires_at: None,
+        delegated: false,
+    };
+    let session = |count: u8| {
+        let grants = (1..=count).map(grant).collect();
+        Session::new(AccountId::new(), grants, std::sync::Arc::clone(app.policy()), today())
+    };
+    assert!(!session(62).overfull, "with anyone, as many as there are bits");
+    assert!(session(63).overfull, "one more is said, and not left out");
+}

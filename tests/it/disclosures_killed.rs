@@ -1,0 +1,131 @@
+//! A server process that is killed leaves no answered disclosure without a record.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use xueji::auth::jwt::Claims;
+use xueji::clock::Clock;
+use xueji::store::connect::connect;
+use xueji::store::disclosures::Disclosures;
+
+use crate::command::settings;
+use crate::support::app::{App, signer};
+use crate::support::seed::Shape;
+
+/// The program, killed when dropped.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.0.kill();
+        self.0.wait().unwrap();
+    }
+}
+
+/// One request on a connection of its own: the body of an answer that arrived whole.
+async fn ask(address: SocketAddr, token: &str, request_id: &str) -> Option<Value> {
+    let body = json!({ "query": "{ students { nodes { name phone } } }" }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: registry\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         accept: application/json\r\nauthorization: Bearer {token}\r\nx-request-id: {request_id}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok()?;
+    let text = String::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    assert!(head.starts_with("HTTP/1.1 200"), "{text}");
+    serde_json::from_str(body).ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_leaves_no_answered_disclosure_without_a_record() {
+    let (app, seed) = App::school_of(Shape { classes: 1, students: 3 }).await;
+    // The process has the real day, on which the grants and memberships of the tests hold as well.
+    let teacher = app.homeroom_teacher(seed.first().id);
+    let account = uuid::Uuid::from(teacher.account().await).to_string();
+    drop(teacher);
+    let place = app.into_place();
+    let folder = TempDir::new().unwrap();
+    let mut args = settings(folder.path(), &place.url);
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let at = args.iter().position(|arg| arg == "--listen").unwrap();
+    args[at + 1] = listen.to_string();
+    let signer = signer(folder.path());
+    for arg in &mut args {
+        *arg = arg.replace("main:EdDSA:", &format!("{}:EdDSA:", signer.kid()));
+    }
+    let now = u64::try_from(Clock::system(chrono_tz::UTC).now().timestamp()).unwrap();
+    let claims =
+        Claims { sub: account, iss: "issuer".to_owned(), iat: now, exp: now + 3_600, jti: None };
+    let token: Arc<str> = signer.sign(&claims, "xueji").unwrap().into();
+
+    let mut answered: BTreeSet<String> = BTreeSet::new();
+    for round in 0..3 {
+        let child = Command::new(env!("CARGO_BIN_EXE_xueji"))
+            .env_clear()
+            .current_dir(folder.path())
+            .arg("serve")
+            .args(&args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Server(child);
+        let started = Instant::now();
+        while ask(listen, &token, &format!("round-{round}-first")).await.is_none() {
+            assert!(started.elapsed() < Duration::from_secs(30), "the server does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        answered.insert(format!("round-{round}-first"));
+        let told = Arc::new(AtomicUsize::new(0));
+        let clients: Vec<_> = (0..16)
+            .map(|client| {
+                let (token, told) = (Arc::clone(&token), Arc::clone(&told));
+                tokio::spawn(async move {
+                    let mut answered = Vec::new();
+                    for turn in 0..10_000 {
+                        let id = format!("round-{round}-{client}-{turn}");
+                        // The server is gone.
+                        let Some(body) = ask(listen, &token, &id).await else { break };
+                        assert_eq!(body["data"]["students"]["nodes"].as_array().unwrap().len(), 3);
+                        answered.push(id);
+                        told.fetch_add(1, Ordering::Relaxed);
+                    }
+                    answered
+                })
+            })
+            .collect();
+        let begun = Instant::now();
+        while told.load(Ordering::Relaxed) < 100 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "too few answers");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // SIGKILL, in the midst of it.
+        server.0.kill().unwrap();
+        for client in clients {
+            answered.extend(client.await.unwrap());
+        }
+    }
+    let db = connect(&place.url, 1).await.unwrap();
+    let log = Disclosures::beside(&place.url, &db).await.unwrap();
+    let lines = log.after(0, 1_000_000).await.unwrap();
+    let recorded: BTreeSet<String> =
+        lines.iter().map(|line| line.record.request_id.clone()).collect();
+    let missing: Vec<_> = answered.difference(&recorded).collect();
+    assert!(answered.len() >= 300, "{} answers", answered.len());
+    assert_eq!(missing, Vec::<&String>::new(), "answered without a record");
+}
