@@ -44,6 +44,7 @@ pub struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) events_kept: Duration,
+    pub(crate) unchecked: Duration,
     exceptional: Exceptional,
     nights: Nights,
 }
@@ -73,6 +74,7 @@ impl App {
             hub: Arc::default(),
             watch: Arc::default(),
             events_kept: Duration::from_secs(24 * 60 * 60),
+            unchecked: Duration::from_secs(10),
             exceptional: Exceptional::default(),
             nights: Nights::default(),
         }
@@ -117,6 +119,13 @@ impl App {
     #[must_use]
     pub fn keeping_events(mut self, kept: Duration) -> Self {
         self.events_kept = kept;
+        self
+    }
+
+    /// Leaves streams open for so long while the accounts behind them cannot be looked at.
+    #[must_use]
+    pub fn unchecked_for(mut self, unchecked: Duration) -> Self {
+        self.unchecked = unchecked;
         self
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_graphql::{Response, ServerError};
 use futures_util::{StreamExt, stream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::access::caller::Session;
 use crate::app::{App, language};
@@ -130,6 +130,7 @@ impl Listening {
                     biased;
                     standing = self.follower.changed() => match standing {
                         Standing::Gone => Some(self.end("account", Error::Unauthenticated)),
+                        Standing::Unread => Some(self.end("unavailable", Error::Unavailable)),
                         Standing::Holds(session) => self.look_again(session).await,
                     },
                     happening = self.seat.next() => match happening {
@@ -202,7 +203,7 @@ fn behind() -> Error {
 pub(crate) async fn relay(app: Arc<App>) {
     loop {
         app.hub.somebody().await;
-        let mut ears = app.store().ears().await;
+        let mut ears = app.store().ears();
         loop {
             match app.hub.pass_on(app.store()).await {
                 Ok(true) => ears.wait().await,
@@ -216,14 +217,31 @@ pub(crate) async fn relay(app: Arc<App>) {
     }
 }
 
-/// Looks at what the accounts of open streams hold, twice a second.
+/// Looks at what the accounts of open streams hold, twice a second. Streams whose accounts could not be
+/// looked at for too long are ended: a grant may have been revoked, and nobody here would know.
 pub(crate) async fn watch(app: Arc<App>) {
     loop {
         app.watch.somebody().await;
-        sleep(EVERY).await;
-        let looked = app.watch.look(&app.sessions, app.store(), &app.policy(), app.clock).await;
-        if let Err(error) = looked {
-            tracing::warn!(code = error.code(), "accounts could not be looked at; trying again");
+        // A stream was judged when it opened.
+        let mut looked_at = Instant::now();
+        while app.watch.anybody() {
+            sleep(EVERY).await;
+            let begun = Instant::now();
+            let policy = app.policy();
+            let look = app.watch.look(&app.sessions, app.store(), &policy, app.clock);
+            match timeout_at(begun.max(looked_at + app.unchecked), look).await {
+                Ok(Ok(())) => looked_at = begun,
+                Ok(Err(error)) => tracing::warn!(
+                    code = error.code(),
+                    "accounts could not be looked at; trying again"
+                ),
+                Err(_elapsed) => tracing::warn!("accounts could not be looked at in time"),
+            }
+            if looked_at.elapsed() >= app.unchecked {
+                tracing::warn!("streams end, since their accounts cannot be looked at");
+                app.watch.unread();
+                break;
+            }
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Standing {
     Holds(Arc<Session>),
     /// It is unknown or disabled.
     Gone,
+    /// Nobody knows: it could not be read for too long.
+    Unread,
 }
 
 /// The accounts that are watched.
@@ -100,8 +102,21 @@ impl Watch {
 
     /// Waits until somebody is watched.
     pub async fn somebody(&self) {
-        while self.accounts.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        while !self.anybody() {
             self.somebody.notified().await;
+        }
+    }
+
+    /// Whether somebody is watched.
+    pub fn anybody(&self) -> bool {
+        !self.accounts.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Tells every stream that what its account holds could not be read for too long.
+    pub fn unread(&self) {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in accounts.values() {
+            entry.standing.send_replace(Standing::Unread);
         }
     }
 

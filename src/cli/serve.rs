@@ -43,6 +43,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let app = app
         .under(keeper)
         .keeping_events(settings.limits.outbox_time)
+        .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
         .with_nights(settings.nights);
     let app = Arc::new(app);

@@ -215,6 +215,8 @@ limits! {
     init_seconds: "limits-init-seconds", "XUEJI_LIMITS_INIT_SECONDS";
     /// Seconds of silence after which a sign of life is sent, or asked for [default: 20]
     idle_seconds: "limits-idle-seconds", "XUEJI_LIMITS_IDLE_SECONDS";
+    /// Seconds for which streams stay open while their accounts cannot be checked [default: 10]
+    unchecked_seconds: "limits-unchecked-seconds", "XUEJI_LIMITS_UNCHECKED_SECONDS";
     /// Hours for which events are kept in the outbox [default: 24]
     outbox_hours: "limits-outbox-hours", "XUEJI_LIMITS_OUTBOX_HOURS";
     /// Memory for parsed documents in bytes [default: 33554432]

@@ -176,6 +176,8 @@ pub struct Limits {
     pub init_time: Duration,
     /// Silence after which a sign of life is sent, or asked for.
     pub idle_time: Duration,
+    /// Time for which streams stay open while the accounts behind them cannot be checked.
+    pub unchecked_time: Duration,
     /// Time for which events are kept in the outbox.
     pub outbox_time: Duration,
     /// Memory for parsed documents.
@@ -218,6 +220,7 @@ impl Limits {
             subscribes_per_minute: flags.subscribes_per_minute.unwrap_or(600),
             init_time: seconds(flags.init_seconds, 10),
             idle_time: seconds(flags.idle_seconds, 20),
+            unchecked_time: seconds(flags.unchecked_seconds, 10),
             outbox_time: Duration::from_secs(
                 u64::from(flags.outbox_hours.unwrap_or(24)).saturating_mul(60 * 60),
             ),
@@ -400,6 +403,7 @@ impl Flags {
             ("limits.connections", flags.connections),
             ("limits.init_seconds", flags.init_seconds),
             ("limits.idle_seconds", flags.idle_seconds),
+            ("limits.unchecked_seconds", flags.unchecked_seconds),
         ] {
             if value == Some(0) {
                 return Err(invalid(key, "it must be above zero, or no request can succeed."));

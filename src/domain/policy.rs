@@ -358,6 +358,8 @@ impl Keeper {
     fn measure(&self, number: i64) {
         let health = self.health();
         let refused = health.refused.is_some() || health.behind.is_some();
+        // Nought is a figure as well: who watches it need not wait for the first refusal.
+        metrics::counter!("xueji_policy_refusals_total").increment(0);
         metrics::gauge!("xueji_policy_refused").set(if refused { 1.0 } else { 0.0 });
         metrics::gauge!("xueji_policy_version").set(u32::try_from(number).unwrap_or(u32::MAX));
     }

@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use serde::Deserialize;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -127,7 +128,7 @@ impl Store {
     }
 
     /// Listens for word of new events.
-    pub async fn ears(&self) -> Ears {
+    pub fn ears(&self) -> Ears {
         let pool = (self.backend() == DbBackend::Postgres).then(|| {
             let pool = self.db.get_postgres_connection_pool();
             // A connection of its own: it is held as long as somebody listens.
@@ -136,9 +137,8 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(5))
                 .connect_lazy_with((*pool.connect_options()).clone())
         });
-        let mut ears = Ears { pool, listener: None, wake: Arc::clone(&self.wake) };
-        ears.listen().await;
-        ears
+        let wake = Arc::clone(&self.wake);
+        Ears { pool, listener: None, attempt: JoinSet::new(), deaf: false, wake }
     }
 }
 
@@ -147,41 +147,68 @@ impl Store {
 pub struct Ears {
     pool: Option<sqlx::PgPool>,
     listener: Option<PgListener>,
+    /// The try to listen that is under way. Beside the waiting: a server that lets nobody in answers late.
+    attempt: JoinSet<sqlx::Result<PgListener>>,
+    /// That nobody tells is said once, not at every try.
+    deaf: bool,
     wake: Arc<Notify>,
 }
 
-impl Ears {
-    async fn listen(&mut self) {
-        let Some(pool) = &self.pool else { return };
-        let listening = async {
-            let mut listener = PgListener::connect_with(pool).await?;
-            listener.listen(CHANNEL).await?;
-            Ok::<_, sqlx::Error>(listener)
-        };
-        match listening.await {
-            Ok(listener) => self.listener = Some(listener),
-            // Its text may quote an address; looking now and then goes on without it.
-            Err(_detail) => tracing::warn!("cannot listen for events of other processes; polling"),
-        }
-    }
+async fn listener(pool: sqlx::PgPool) -> sqlx::Result<PgListener> {
+    let mut listener = PgListener::connect_with(&pool).await?;
+    // Whoever has lost the connection looks oftener until there is another.
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
 
-    /// Waits until there may be something new. Returns too often rather than too late.
+impl Ears {
+    /// Waits until there may be something new. Returns too often rather than too late. What was missed
+    /// while nobody told, or while the connection was lost, is found by looking.
     pub async fn wait(&mut self) {
-        let Some(listener) = &mut self.listener else {
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = sleep(LOOK) => {}
+        let Some(listening) = &mut self.listener else {
+            if let Some(pool) = &self.pool
+                && self.attempt.is_empty()
+            {
+                self.attempt.spawn(listener(pool.clone()));
             }
-            // A lost connection is made again; what was missed meanwhile is found by looking.
-            return self.listen().await;
+            let tried = tokio::select! {
+                () = self.wake.notified() => None,
+                () = sleep(LOOK) => None,
+                Some(tried) = self.attempt.join_next() => Some(tried),
+            };
+            match tried {
+                None => {}
+                Some(Ok(Ok(listener))) => {
+                    self.listener = Some(listener);
+                    self.deaf = false;
+                }
+                // Its text may quote an address.
+                Some(_detail) => {
+                    if !std::mem::replace(&mut self.deaf, true) {
+                        tracing::warn!("cannot listen for events of other processes; polling");
+                    }
+                    tokio::select! {
+                        () = self.wake.notified() => {}
+                        () = sleep(LOOK) => {}
+                    }
+                }
+            }
+            return;
         };
-        tokio::select! {
-            () = self.wake.notified() => {}
-            () = sleep(LOOK_TOLD) => {}
-            heard = listener.try_recv() => match heard {
-                Ok(_word_or_reconnected) => while listener.next_buffered().is_some() {},
-                Err(_lost) => self.listener = None,
+        let lost = tokio::select! {
+            () = self.wake.notified() => false,
+            () = sleep(LOOK_TOLD) => false,
+            heard = listening.try_recv() => match heard {
+                Ok(Some(_word)) => {
+                    while listening.next_buffered().is_some() {}
+                    false
+                }
+                Ok(None) | Err(_) => true,
             },
+        };
+        if lost {
+            self.listener = None;
         }
     }
 }

@@ -7,7 +7,6 @@ use axum::http::{Request, header};
 
 use crate::support::answer::Answer;
 use crate::support::app::App;
-use crate::support::place::on_server;
 
 async fn ready(app: &App) -> Answer {
     app.send(Request::builder().uri("/readyz").body(Body::empty()).unwrap()).await
@@ -22,11 +21,8 @@ async fn a_database_that_is_down_is_503_and_comes_back_without_a_restart() {
     let document = "{ students { totalCount } }";
     assert_eq!(registrar.ask(document).await.at("/students/totalCount"), 9);
     assert_eq!(ready(&app).await.status, 200);
-    let Some((server, name)) = app.place().on_server() else { return };
-    on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
-    let end =
-        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-    on_server(server, &end).await;
+    let Some((_, name)) = app.place().on_server() else { return };
+    app.place().close().await;
     let token = registrar.token().await;
     let body = format!("{{\"query\": \"{document}\"}}");
     for (language, sentence) in [("en", "again"), ("zh", "稍后")] {
@@ -47,7 +43,7 @@ async fn a_database_that_is_down_is_503_and_comes_back_without_a_restart() {
     }
     let down = ready(&app).await;
     assert_eq!(down.status, 503, "{}", down.text);
-    on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    app.place().reopen().await;
     let back = Instant::now();
     loop {
         let answer = registrar.ask(document).await;

@@ -12,6 +12,7 @@ use xueji::access::table::{Pair, Reach, Sight};
 use crate::policy_reload::{change, folder, hide_phone};
 use crate::support::app::{App, catalogue, policy, today};
 use crate::support::place::Place;
+use crate::support::server::Server;
 
 fn xueji(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
@@ -387,7 +388,8 @@ async fn an_explanation_names_the_lines_that_spoke_and_the_one_that_won() {
     let index = catalogue().index();
     let pair = |role: &str, reach| Pair { role: policy.roles.id(role).unwrap(), reach };
     let principal = [pair("principal", Reach::School)];
-    let explained = explain(&policy, &catalogue(), &principal, index["student.id_number"]).unwrap();
+    let explained =
+        explain(&policy, &catalogue(), &principal, index["student.id_number"], None).unwrap();
     assert_eq!(explained.sight, Sight::Masked);
     let [line] = explained.spoken.as_slice() else { panic!("{explained}") };
     assert_eq!(line.through, ["principal", "reviewer"], "inherited");
@@ -400,7 +402,8 @@ async fn an_explanation_names_the_lines_that_spoke_and_the_one_that_won() {
     );
 
     let both = [pair("homeroom_teacher", Reach::Class), pair("guardian", Reach::Ward)];
-    let explained = explain(&policy, &catalogue(), &both, index["student.id_number"]).unwrap();
+    let explained =
+        explain(&policy, &catalogue(), &both, index["student.id_number"], None).unwrap();
     assert_eq!((explained.sight, explained.spoken.len()), (Sight::Full, 2));
     assert!(explained.spoken[0].won && explained.spoken[0].to == "guardian/ward");
     assert!(!explained.spoken[1].won);
@@ -414,9 +417,11 @@ async fn an_explanation_names_the_lines_that_spoke_and_the_one_that_won() {
         &catalogue(),
         &[pair("subject_teacher", Reach::Teaching)],
         index["student.id_number"],
+        None,
     );
     assert!(silent.unwrap().to_string().contains("hidden by default"));
-    let computed = explain(&policy, &catalogue(), &principal, index["student.exam_total"]).unwrap();
+    let computed =
+        explain(&policy, &catalogue(), &principal, index["student.exam_total"], None).unwrap();
     assert_eq!(computed.sources.first().map(|(name, _)| name.as_str()), Some("score.value"));
 
     let output = xueji(&[
@@ -525,70 +530,12 @@ fn the_test_command_fails_with_the_line_and_drafts_what_holds() {
     );
 }
 
-/// A server as a process of its own, ended when dropped.
-struct Server {
-    child: std::process::Child,
-    address: String,
-}
-
-impl Server {
-    fn start(folder: &Path, url: &str, policies: &TempDir) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut args = crate::command::settings(folder, url);
-        let at = args.iter().position(|arg| arg == "--listen").unwrap();
-        args[at + 1] = free.to_string();
-        args.extend(["--policies".to_owned(), path(policies).to_owned()]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.arg("serve").args(args).spawn().unwrap();
-        Self { child, address: free.to_string() }
-    }
-
-    fn get(&self, path: &str) -> String {
-        use std::io::{Read, Write};
-        let Ok(mut stream) = std::net::TcpStream::connect(&self.address) else {
-            return String::new();
-        };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        // A server that is just starting may close the connection; it is asked again.
-        let _read = stream.read_to_string(&mut answer);
-        answer
-    }
-
-    async fn until(&self, path: &str, part: &str) {
-        let begun = std::time::Instant::now();
-        loop {
-            let answer = self.get(path);
-            if answer.contains(part) {
-                return;
-            }
-            let waited = begun.elapsed();
-            assert!(waited < std::time::Duration::from_secs(30), "{part} in {answer}");
-            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_follows_commands_and_its_own_files_on_a_signal() {
     let (home, place) = (TempDir::new().unwrap(), Place::migrated().await);
     let (mine, other) = (folder(), folder());
     hide_phone(other.path());
-    let server = Server::start(home.path(), &place.url, &mine);
+    let server = Server::start(home.path(), &place.url, &mine, &[]);
     server.until("/readyz", "\"policy\":\"ok\"").await;
     server.until("/metrics", "xueji_policy_version 1\n").await;
     let url = place.url.as_str();
@@ -622,7 +569,7 @@ async fn a_server_follows_commands_and_its_own_files_on_a_signal() {
         assert!(said(&output).1.contains("is served by another process"), "{:?}", said(&output));
     } else {
         let (second, fine) = (TempDir::new().unwrap(), folder());
-        let beside = Server::start(second.path(), url, &fine);
+        let beside = Server::start(second.path(), url, &fine, &[]);
         beside.until("/readyz", "\"policy\":\"ok\"").await;
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use crate::access::catalogue::{Catalogue, Coordinate};
 use crate::access::policy::Policy;
 use crate::access::policy::explain::words;
-use crate::access::table::{Reach, Uses};
+use crate::access::table::{Pair, Reach, Table, Uses};
 
 /// How a cell or an action changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +59,8 @@ pub struct Difference {
     pub reach: Reach,
     /// The column, or the action.
     pub what: String,
+    /// The purpose for which the column changes so; none for requests that state none.
+    pub purpose: Option<String>,
     /// The noun of the column; none for an action.
     pub noun: Option<&'static str>,
     /// How.
@@ -71,15 +73,19 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { role, reach, what, change, before, after, .. } = self;
-        write!(f, "{:<8} {role}/{} {what}: {before} -> {after}", change.word(), reach.word())
+        let Difference { role, reach, what, purpose, change, before, after, .. } = self;
+        write!(f, "{:<8} {role}/{} {what}", change.word(), reach.word())?;
+        if let Some(code) = purpose {
+            write!(f, " for {code}")?;
+        }
+        write!(f, ": {before} -> {after}")
     }
 }
 
 /// A pair by names, since two policies number their roles differently.
 type Named = (String, Reach);
 
-fn pairs(policy: &Policy) -> BTreeMap<Named, crate::access::table::Pair> {
+fn pairs(policy: &Policy) -> BTreeMap<Named, Pair> {
     policy
         .table
         .pairs()
@@ -114,33 +120,53 @@ fn cell_words(uses: Uses) -> String {
     all.join(" ")
 }
 
-/// Every cell and action that differs, by role, reach and column.
+/// The purposes that a line of either policy asks for, each with its table in both.
+fn purposed<'p>(old: &'p Policy, new: &'p Policy) -> Vec<(&'p str, &'p Table, &'p Table)> {
+    let asked = |policy: &'p Policy| {
+        let codes = policy.purposes.iter().filter(|(id, _)| policy.asks_for(*id));
+        codes.map(|(_, purpose)| purpose.code.as_str())
+    };
+    let table = |policy: &'p Policy, code: &str| policy.table_for(policy.purposes.id(code));
+    let codes: BTreeSet<&str> = asked(old).chain(asked(new)).collect();
+    codes.into_iter().map(|code| (code, table(old, code), table(new, code))).collect()
+}
+
+/// Every cell and action that differs, by role, reach and column. A cell that differs for a purpose in the same
+/// way as without one is named once.
 pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference> {
     let (before, after) = (pairs(old), pairs(new));
+    let purposed = purposed(old, new);
     let named: BTreeSet<&Named> = before.keys().chain(after.keys()).collect();
     let mut found = Vec::new();
     for (role, reach) in named {
         let key = (role.clone(), *reach);
         let (was, is) = (before.get(&key), after.get(&key));
         for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
-            let uses = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
-                pair.map(|pair| policy.table.cell(*pair, field).uses).unwrap_or_default()
+            let uses = |table: &Table, pair: Option<&Pair>| {
+                pair.map(|pair| table.cell(*pair, field).uses).unwrap_or_default()
             };
-            let (was, is) = (uses(old, was), uses(new, is));
-            if let Some(change) = Change::of(&allowed(was), &allowed(is)) {
-                found.push(Difference {
-                    role: role.clone(),
-                    reach: *reach,
-                    what: coordinate.name(),
-                    noun: Some(coordinate.noun),
-                    change,
-                    before: cell_words(was),
-                    after: cell_words(is),
-                });
+            let plain = (uses(&old.table, was), uses(&new.table, is));
+            let for_purposes = purposed.iter().map(|(code, old, new)| {
+                (Some((*code).to_owned()), (uses(old, was), uses(new, is)))
+            });
+            let others = for_purposes.filter(|(_, both)| *both != plain);
+            for (purpose, (was, is)) in std::iter::once((None, plain)).chain(others) {
+                if let Some(change) = Change::of(&allowed(was), &allowed(is)) {
+                    found.push(Difference {
+                        role: role.clone(),
+                        reach: *reach,
+                        what: coordinate.name(),
+                        purpose,
+                        noun: Some(coordinate.noun),
+                        change,
+                        before: cell_words(was),
+                        after: cell_words(is),
+                    });
+                }
             }
         }
         for (action, name) in (0..).zip(&catalogue.actions) {
-            let columns = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
+            let columns = |policy: &Policy, pair: Option<&Pair>| {
                 let act = policy.actions.may(&[*pair?], action)?;
                 let columns = act
                     .columns
@@ -161,6 +187,7 @@ pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference
                     role: role.clone(),
                     reach: *reach,
                     what: format!("action {name}"),
+                    purpose: None,
                     noun: None,
                     change,
                     before: said(&was),

@@ -6,7 +6,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::access::catalogue::{Catalogue, Class, Coordinate, FieldId};
-use crate::access::policy::Policy;
+use crate::access::policy::lint::ColumnLine;
+use crate::access::policy::{Policy, PurposeId};
 use crate::access::table::{Pair, Reach, Rule, Sight, Uses};
 
 /// A line that speaks to one of the pairs.
@@ -22,6 +23,8 @@ pub struct Spoken {
     pub sight: Sight,
     /// The other uses that it gives.
     pub uses: Vec<&'static str>,
+    /// The purposes that it asks for; none when it speaks to every request.
+    pub purposes: Vec<String>,
     /// Whether it gave the sight of the answer.
     pub won: bool,
 }
@@ -33,28 +36,33 @@ pub struct Explanation {
     pub column: String,
     /// The pairs, `anyone/anywhere` left out.
     pub pairs: Vec<String>,
+    /// The purpose that the request states; none when it states none.
+    pub purpose: Option<String>,
     /// What is seen.
     pub sight: Sight,
     /// The other uses.
     pub uses: Vec<&'static str>,
     /// The lines that spoke, the winning one first.
     pub spoken: Vec<Spoken>,
+    /// The lines that would speak if the request stated one of the purposes that they ask for.
+    pub silent: Vec<Spoken>,
     /// For a computed column: the columns whose strictest sight it takes, with theirs.
     pub sources: Vec<(String, Sight)>,
 }
 
-/// Explains a column for the pairs of the grants that cover a row.
+/// Explains a column for the pairs of the grants that cover a row, and for the purpose that a request states.
 pub fn explain(
     policy: &Policy,
     catalogue: &Catalogue,
     held: &[Pair],
     field: FieldId,
+    purpose: Option<PurposeId>,
 ) -> Option<Explanation> {
     let coordinate = catalogue.coordinates.get(usize::from(field))?;
     let mut all = vec![Pair::ANYONE];
     all.extend(held);
-    let plan = policy.table.plan(&all);
-    let mut spoken: Vec<Spoken> = Vec::new();
+    let plan = policy.table_for(purpose).plan(&all);
+    let (mut spoken, mut silent): (Vec<Spoken>, Vec<Spoken>) = (Vec::new(), Vec::new());
     let index = catalogue.index();
     let fields: Vec<FieldId> = match coordinate.class {
         Class::Derived(sources) => {
@@ -67,26 +75,26 @@ pub fn explain(
             if line.pair.reach != pair.reach || !policy.roles.has(pair.role, line.pair.role) {
                 continue;
             }
-            let Some(rule) = policy.table.rule(line.rule) else { continue };
-            spoken.push(Spoken {
-                rule: rule.clone(),
-                to: policy.roles.words(pair),
-                through: policy.roles.path(pair.role, line.pair.role),
-                sight: line.uses.sight(),
-                uses: words(line.uses),
-                won: plan.rule(field) == Some(line.rule),
-            });
+            let asks = !line.purposes.is_empty();
+            let speaks = !asks || purpose.is_some_and(|stated| line.purposes.contains(&stated));
+            let won = speaks && plan.rule(field) == Some(line.rule);
+            let heard = heard(policy, line, pair, won);
+            if speaks { spoken.extend(heard) } else { silent.extend(heard) }
         }
     }
-    spoken.sort_by_key(|spoken| (!spoken.won, std::cmp::Reverse(spoken.sight), spoken.rule.line));
+    let order = |one: &Spoken| (!one.won, std::cmp::Reverse(one.sight), one.rule.line);
+    spoken.sort_by_key(order);
+    silent.sort_by_key(order);
     let names =
         |field: FieldId| catalogue.coordinates.get(usize::from(field)).map(Coordinate::name);
     Some(Explanation {
         column: coordinate.name(),
         pairs: held.iter().map(|pair| policy.roles.words(*pair)).collect(),
+        purpose: purpose.and_then(|id| policy.purposes.get(id)).map(|one| one.code.clone()),
         sight: plan.sight(field),
         uses: words(plan.uses(field)),
         spoken,
+        silent,
         sources: match coordinate.class {
             Class::Derived(_) => fields
                 .iter()
@@ -94,6 +102,20 @@ pub fn explain(
                 .collect(),
             Class::Column | Class::Reference | Class::Outlet | Class::Seen => Vec::new(),
         },
+    })
+}
+
+/// A line as one of the pairs hears it.
+fn heard(policy: &Policy, line: &ColumnLine, pair: Pair, won: bool) -> Option<Spoken> {
+    let code = |id: &PurposeId| Some(policy.purposes.get(*id)?.code.clone());
+    Some(Spoken {
+        rule: policy.table.rule(line.rule)?.clone(),
+        to: policy.roles.words(pair),
+        through: policy.roles.path(pair.role, line.pair.role),
+        sight: line.uses.sight(),
+        uses: words(line.uses),
+        purposes: line.purposes.iter().filter_map(code).collect(),
+        won,
     })
 }
 
@@ -166,13 +188,38 @@ fn listed(words: &[&str], chinese: bool) -> String {
     }
 }
 
+impl Spoken {
+    /// Which purposes the line asks for, and who hears it.
+    fn heard(&self) -> String {
+        let mut how = String::new();
+        if !self.purposes.is_empty() {
+            let _ = write!(how, "for / 限用途 {}, ", self.purposes.join(", "));
+        }
+        let _ = write!(how, "to {}", self.to);
+        if let [_, middle @ .., named] = self.through.as_slice() {
+            let middle: String = middle.iter().map(|role| format!("{role}, ")).collect();
+            let _ = write!(how, ", inherited from {middle}{named} / 继承自 {named}");
+        }
+        how
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Explanation { column, pairs, sight, uses, spoken, sources } = self;
+        let Explanation { column, pairs, purpose, sight, uses, spoken, silent, sources } = self;
         let pairs = pairs.join(" + ");
         let english = listed(uses, false);
-        writeln!(f, "{pairs} sees {column}: {}; {english}", sight.word())?;
-        writeln!(f, "{pairs} 对 {column}：{}；{}", sight.chinese(), listed(uses, true))?;
+        let (stated, in_chinese) = match purpose {
+            Some(code) => (format!(" for {code}"), format!("（用途 {code}）")),
+            None => (String::new(), String::new()),
+        };
+        writeln!(f, "{pairs} sees {column}{stated}: {}; {english}", sight.word())?;
+        writeln!(
+            f,
+            "{pairs} 对 {column}{in_chinese}：{}；{}",
+            sight.chinese(),
+            listed(uses, true)
+        )?;
         for (source, sight) in sources {
             writeln!(
                 f,
@@ -182,19 +229,17 @@ impl fmt::Display for Explanation {
             )?;
         }
         if spoken.is_empty() {
-            return write!(f, "  no line speaks: hidden by default / 没有规则涉及：默认不可见");
+            write!(f, "  no line speaks: hidden by default / 没有规则涉及：默认不可见")?;
         }
-        for (place, line) in spoken.iter().enumerate() {
-            let mut how = String::new();
-            if let [_, middle @ .., named] = line.through.as_slice() {
-                let middle: String = middle.iter().map(|role| format!("{role}, ")).collect();
-                let _ = write!(how, ", inherited from {middle}{named} / 继承自 {named}");
-            }
-            let won = if line.won { "  won / 生效:" } else { "  spoke / 涉及:" };
-            write!(f, "{won} policies/{}: {} (to {}{how})", line.rule, line.rule.text, line.to)?;
-            if place + 1 < spoken.len() {
+        let spoke = spoken
+            .iter()
+            .map(|line| (if line.won { "  won / 生效:" } else { "  spoke / 涉及:" }, line));
+        let waits = silent.iter().map(|line| ("  asks for a purpose / 须说明用途:", line));
+        for (place, (word, line)) in spoke.chain(waits).enumerate() {
+            if place > 0 || spoken.is_empty() {
                 writeln!(f)?;
             }
+            write!(f, "{word} policies/{}: {} ({})", line.rule, line.rule.text, line.heard())?;
         }
         Ok(())
     }

@@ -85,13 +85,18 @@ fn touched(change: &Difference, reached: Reached) -> String {
     }
 }
 
-/// Says which roles come and go.
+/// Says which roles and purposes come and go.
 fn roles(old: &Policy, new: &Policy) -> anyhow::Result<()> {
     for (policy, other, word) in [(old, new, "removed"), (new, old, "added")] {
         for (_, role) in
             policy.roles.iter().filter(|(_, role)| other.roles.id(&role.name).is_none())
         {
             say(format!("{word:<8} role {} {}", role.name, role.chinese))?;
+        }
+        for (_, purpose) in
+            policy.purposes.iter().filter(|(_, purpose)| other.purposes.id(&purpose.code).is_none())
+        {
+            say(format!("{word:<8} purpose {} {}", purpose.code, purpose.chinese))?;
         }
     }
     Ok(())

@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// The column, such as student.id_number
     #[arg(long, value_name = "COLUMN")]
     column: String,
+    /// The purpose that the request states, such as transfer_review
+    #[arg(long, value_name = "CODE")]
+    purpose: Option<String>,
     /// Another grant that covers the same row; repeatable
     #[arg(long = "with", value_name = "ROLE@REACH")]
     with: Vec<String>,
@@ -38,7 +41,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let field = index.get(&args.column).with_context(|| {
         format!("there is no column {}; see `xueji policy matrix`", args.column)
     })?;
-    let explained = explain(&policy, &catalogue, &held, *field);
+    let purpose = match &args.purpose {
+        None => None,
+        Some(code) => Some(policy.purposes.id(code).with_context(|| {
+            let known: Vec<&str> =
+                policy.purposes.iter().map(|(_, purpose)| purpose.code.as_str()).collect();
+            format!("there is no purpose {code}; purposes.csv names {}", known.join(", "))
+        })?),
+    };
+    let explained = explain(&policy, &catalogue, &held, *field, purpose);
     say(explained.context("the column is not in the catalogue")?)
 }
 

@@ -1,6 +1,7 @@
 //! `xueji policy`: what the access policy says, whether it can be used, what a change of it would change,
 //! and which version is in force.
 
+mod check;
 mod diff;
 mod explain;
 mod matrix;
@@ -13,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use super::{say, start};
-use crate::access::policy::{Expectations, Policy, Source, Thresholds, check_within, draft};
+use crate::access::policy::{Expectations, Policy, Source, draft};
 use crate::config::flags::Flags;
 use crate::store::Store;
 use crate::store::codec::PlainCodec;
@@ -28,7 +29,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check a policy folder and name everything that is wrong or probably not meant, with file and line
-    Check(Check),
+    Check(check::Args),
     /// Print roles and reaches against fields, and roles against actions
     Matrix(matrix::Args),
     /// Say which cells change between two policies, and how many accounts and students that touches
@@ -62,24 +63,6 @@ impl Folder {
 }
 
 #[derive(Debug, clap::Args)]
-struct Check {
-    #[command(flatten)]
-    folder: Folder,
-    /// Fail for warnings as for errors
-    #[arg(long)]
-    strict: bool,
-    /// Most sensitivity groups that a role sees in full without a stated reason
-    #[arg(long, default_value_t = Thresholds::default().groups, value_name = "NUMBER")]
-    most_groups: usize,
-    /// Most personal columns that a role sees in full without a stated reason
-    #[arg(long, default_value_t = Thresholds::default().columns, value_name = "NUMBER")]
-    most_columns: usize,
-    /// A database, to name roles that are held there and unknown here, and pairs that nobody holds
-    #[arg(long, env = "XUEJI_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: Option<crate::config::secret::SecretText>,
-}
-
-#[derive(Debug, clap::Args)]
 struct Test {
     #[command(flatten)]
     folder: Folder,
@@ -105,7 +88,7 @@ async fn compiled(source: Source) -> anyhow::Result<Policy> {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Check(args) => check(args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Matrix(args) => matrix::run(args).await,
         Command::Diff(args) => diff::run(args).await,
         Command::Test(args) => test(args).await,
@@ -113,42 +96,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Apply(args) => versions::apply(args).await,
         Command::History(args) => versions::history(args).await,
     }
-}
-
-async fn check(args: Check) -> anyhow::Result<()> {
-    let thresholds = Thresholds { groups: args.most_groups, columns: args.most_columns };
-    let source = args.folder.source()?;
-    let report = check_within(source.clone(), &start::catalogue(), &thresholds).await;
-    say(&report)?;
-    if !report.problems.is_empty() {
-        bail!("the policy cannot be used: {} problems", report.problems.len());
-    }
-    if let Some(url) = args.database_url {
-        held(&compiled(source).await?, Flags { database_url: Some(url), ..Flags::default() })
-            .await?;
-    }
-    if args.strict && !report.warnings.is_empty() {
-        bail!("{} warnings, and --strict allows none", report.warnings.len());
-    }
-    Ok(())
-}
-
-/// Says which pairs are held in a database and unknown here, and which nobody holds.
-async fn held(policy: &Policy, flags: Flags) -> anyhow::Result<()> {
-    let clock = crate::clock::Clock::system(flags.time_zone()?);
-    let held = store(&flags).await?.held_pairs(clock.today()).await?;
-    let known: Vec<String> =
-        policy.table.pairs().iter().map(|pair| policy.roles.words(*pair)).collect();
-    let held: Vec<String> = held.iter().map(|(role, reach)| format!("{role}/{reach}")).collect();
-    for pair in held.iter().filter(|pair| !known.contains(pair)) {
-        say(format!(
-            "warning[unheld] {pair} is held in the database and the policy does not know it"
-        ))?;
-    }
-    for pair in known.iter().filter(|pair| !held.contains(pair) && *pair != "anyone/anywhere") {
-        say(format!("note[unheld] {pair}: nobody holds it today"))?;
-    }
-    Ok(())
 }
 
 async fn test(args: Test) -> anyhow::Result<()> {

@@ -15,9 +15,10 @@
     };
   };
 
-  const ask = (params, options, accept) => fetch("/graphql", {
+  const ask = (params, options, accept, signal) => fetch("/graphql", {
     method: "POST",
     credentials: "omit",
+    signal,
     headers: {
       "Content-Type": "application/json",
       Accept: accept,
@@ -34,33 +35,51 @@
   };
 
   // Server-sent events, read by hand: EventSource sends no headers, so no token.
-  async function* events(params, options) {
-    const response = await ask(params, options, "text/event-stream");
+  async function* read(params, options, signal) {
+    const response = await ask(params, options, "text/event-stream", signal);
     if (!(response.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
       yield await response.json();
       return;
     }
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    try {
-      let text = "";
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        text += value;
-        for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-          const lines = text.slice(0, end).split("\n");
-          text = text.slice(end + 2);
-          if (lines[0] === "event: complete") return;
-          if (lines[0] === "event: next") yield JSON.parse(lines[1].slice("data: ".length));
-        }
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += value;
+      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+        const lines = text.slice(0, end).split("\n");
+        text = text.slice(end + 2);
+        if (lines[0] === "event: complete") return;
+        if (lines[0] === "event: next") yield JSON.parse(lines[1].slice("data: ".length));
       }
-    } finally {
-      await reader.cancel();
     }
   }
 
+  // Stopping ends the answer at once: a generator that waits for an event would hear of it at the next one.
+  async function* events(params, options, stop) {
+    try {
+      yield* read(params, options, stop.signal);
+    } catch (error) {
+      if (!stop.signal.aborted) throw error;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  const stream = (params, options) => {
+    const stop = new AbortController();
+    const iterator = events(params, options, stop);
+    return {
+      [Symbol.asyncIterator]() { return this; },
+      next: () => iterator.next(),
+      return: (value) => { stop.abort(); return iterator.return(value); },
+      throw: (error) => { stop.abort(); return iterator.throw(error); },
+    };
+  };
+
   const fetcher = (params, options) => subscribes(params, options)
-    ? events(params, options)
+    ? stream(params, options)
     : ask(params, options, "application/graphql-response+json, application/json;q=0.9")
       .then((response) => response.json());
 

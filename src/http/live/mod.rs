@@ -39,6 +39,11 @@ pub(super) fn describe() {
     metrics::describe_counter!(format!("{PREFIX}_live_ended_total"), "Streams ended, by reason");
     metrics::describe_counter!(format!("{PREFIX}_live_closed_total"), "Websockets closed, by code");
     metrics::describe_counter!(format!("{PREFIX}_live_refused_total"), "Streams refused, by limit");
+    // Nought is a figure as well: who watches these need not wait for the first client.
+    metrics::gauge!(format!("{PREFIX}_live_sockets")).increment(0.0);
+    for transport in ["websocket", "sse"] {
+        metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => transport).increment(0.0);
+    }
 }
 
 /// Resolves when a token has run out.

@@ -167,7 +167,7 @@ impl<B: Backend> Connection<B> {
         let (sink, mut incoming) = socket.split();
         let (out, queue) = mpsc::channel(QUEUE);
         let (close, closing) = oneshot::channel();
-        let writer = tokio::spawn(write(sink, queue, closing));
+        let mut writer = tokio::spawn(write(sink, queue, closing));
         let ended = self.converse(&mut incoming, out).await;
         let label = match &ended {
             Ended::By(close) => close.code().to_string(),
@@ -178,7 +178,9 @@ impl<B: Backend> Connection<B> {
             // Read on until the client has closed its side: a socket that is dropped with unread messages
             // in it takes the code away with it.
             let farewell = async { while let Some(Ok(_late)) = incoming.next().await {} };
-            let _gone_or_late = timeout(FAREWELL, farewell).await;
+            // After a frame that is none there is nothing to read, and the code is yet to be written.
+            let both = async { tokio::join!(&mut writer, farewell) };
+            let _gone_or_late = timeout(FAREWELL, both).await;
         } else {
             drop(close);
         }
@@ -340,14 +342,16 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     caller::bearer(headers).ok().flatten()
 }
 
-/// The close that fits what the library could not read.
+/// The close that fits what the library could not read, by the kind with which its errors begin.
 fn broken(error: axum::Error) -> Ended {
     let text = error.to_string();
-    if text.contains("too long") || text.contains("too large") || text.contains("too big") {
+    if text.starts_with("Space limit exceeded") {
         Ended::By(Close::TooLong)
-    } else if text.contains("UTF-8") || text.contains("utf-8") {
+    } else if text.starts_with("UTF-8 encoding error") {
         Ended::By(Close::NoText)
-    } else if text.contains("protocol") && !text.contains("without closing handshake") {
+    } else if text.starts_with("WebSocket protocol error")
+        && !text.contains("without closing handshake")
+    {
         Ended::By(Close::BrokenFrame)
     } else {
         Ended::Gone("lost")

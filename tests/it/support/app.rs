@@ -86,6 +86,8 @@ struct Ground {
     /// How often disclosures are indexed.
     pace: Duration,
     exceptional: Exceptional,
+    /// How long streams stay open unchecked.
+    unchecked: Duration,
     /// The most connections.
     connections: u32,
 }
@@ -105,6 +107,7 @@ impl Ground {
             folder: None,
             pace: Duration::from_secs(86_400),
             exceptional: Exceptional::default(),
+            unchecked: Limits::default().unchecked_time,
             connections: 4,
         }
     }
@@ -160,6 +163,13 @@ impl App {
         Self::on(Ground { exceptional, ..Ground::new().await }).await
     }
 
+    /// With a small registry, and other bounds on streams that cannot be checked.
+    pub(crate) async fn school_unchecked_for(unchecked: Duration) -> (Self, super::seed::Seed) {
+        let app = Self::on(Ground { unchecked, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
     /// On an empty, migrated database, by a clock that the test moves.
     pub(crate) async fn by_hand() -> (Self, Hand) {
         let hand = Hand::at(clock().now());
@@ -207,7 +217,17 @@ impl App {
     }
 
     async fn on(ground: Ground) -> Self {
-        let Ground { place, keys, policy, clock, folder, pace, exceptional, connections } = ground;
+        let Ground {
+            place,
+            keys,
+            policy,
+            clock,
+            folder,
+            pace,
+            exceptional,
+            unchecked,
+            connections,
+        } = ground;
         super::logs::keep();
         let db = connect(&place.url, connections).await.unwrap();
         let signer = Arc::new(signer(keys.path()));
@@ -232,7 +252,7 @@ impl App {
             clock,
             xueji::graphql::Limits::from_settings(&limits, true),
         );
-        let app = app.with_exceptional(exceptional);
+        let app = app.with_exceptional(exceptional).unchecked_for(unchecked);
         let app = Arc::new(match keeper {
             Some(keeper) => app.under(keeper),
             None => app,
@@ -267,6 +287,11 @@ impl App {
         self.app.keeper().replace(Arc::new(policy));
     }
 
+    /// Looks at the policy files and at the published versions, as the server does five times a second.
+    pub(crate) async fn look_at_policy(&self) {
+        self.app.keeper().look().await;
+    }
+
     /// A demo of this size in it.
     pub(crate) async fn fill(&self, size: &Size) -> load::Record {
         let bulk = load::bulk(self.db.clone());
@@ -291,6 +316,14 @@ impl App {
     /// The way around the application, for planting and checking rows.
     pub(crate) fn db(&self) -> &DatabaseConnection {
         &self.db
+    }
+
+    /// Takes the database away from the application: the server throws it out, a file is closed.
+    pub(crate) async fn lose_database(&self) {
+        match self.place.on_server() {
+            Some(_) => self.place.close().await,
+            None => self.db.get_sqlite_connection_pool().close().await,
+        }
     }
 
     /// The database and where it stands.

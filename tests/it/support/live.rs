@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use sea_orm::ActiveModelTrait;
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -85,6 +86,11 @@ impl App {
 }
 
 impl Site {
+    /// A server that listens somewhere else, in a process of its own.
+    pub(crate) fn elsewhere(address: SocketAddr) -> Self {
+        Self { address, stop: None, task: tokio::spawn(async {}) }
+    }
+
     /// Asks for a websocket with these headers; the status where there is none.
     pub(crate) async fn connect(&self, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         self.connect_with(TcpStream::connect(self.address).await.unwrap(), headers).await
@@ -189,6 +195,11 @@ impl Socket {
         self.raw(Message::text(message.to_string())).await;
     }
 
+    /// Sends bytes that no client library would, below the websocket.
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).await.unwrap();
+    }
+
     /// Sends whatever it is.
     pub(crate) async fn raw(&mut self, message: Message) {
         self.0.send(message).await.unwrap();
@@ -290,6 +301,30 @@ impl Events {
         if let Ok(event) = timeout(time, self.read()).await {
             panic!("silence was expected: {event:?}");
         }
+    }
+
+    /// Waits for a comment, which is a sign of life.
+    pub(crate) async fn alive(&mut self) {
+        let read = async {
+            loop {
+                if let Some((block, rest)) = self.text.split_once("\n\n") {
+                    let comment = block.starts_with(':');
+                    assert!(
+                        comment || block.starts_with("retry:"),
+                        "a sign of life, and no {block}"
+                    );
+                    self.text = rest.to_owned();
+                    if comment {
+                        return;
+                    }
+                } else {
+                    let bytes = self.body.frame().await.unwrap().unwrap();
+                    let bytes = bytes.into_data().unwrap_or_default();
+                    self.text.push_str(std::str::from_utf8(&bytes).unwrap());
+                }
+            }
+        };
+        timeout(SOON, read).await.expect("a sign of life was expected");
     }
 
     /// The whole body, of an answer that ends.

@@ -11,5 +11,6 @@ pub(crate) mod logs;
 pub(crate) mod oracle;
 pub(crate) mod place;
 pub(crate) mod seed;
+pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod truth;

@@ -120,6 +120,22 @@ impl Place {
         }
     }
 
+    /// Takes the database on the server away: nobody is let in, and who was is thrown out.
+    pub(crate) async fn close(&self) {
+        let Some((server, name)) = self.on_server() else { return };
+        on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        on_server(server, &end).await;
+    }
+
+    /// Gives it back.
+    pub(crate) async fn reopen(&self) {
+        let Some((server, name)) = self.on_server() else { return };
+        on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    }
+
     fn folder() -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());

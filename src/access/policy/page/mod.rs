@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use crate::access::catalogue::{Catalogue, Class, Coordinate, FieldId, Group};
 use crate::access::policy::Policy;
 use crate::access::policy::explain::{use_in_chinese, words};
-use crate::access::table::{Cell, Pair, Sight};
+use crate::access::table::{Cell, Pair, Sight, Table, Uses};
 
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
@@ -108,13 +108,26 @@ impl Page<'_> {
         nouns
     }
 
-    /// What a pair may do, with what everybody may do.
-    fn effective(&self, pair: Pair, field: FieldId) -> Cell {
-        let (own, all) =
-            (self.policy.table.cell(pair, field), self.policy.table.cell(Pair::ANYONE, field));
+    /// What a pair may do under a table, with what everybody may do.
+    fn effective(table: &Table, pair: Pair, field: FieldId) -> Cell {
+        let (own, all) = (table.cell(pair, field), table.cell(Pair::ANYONE, field));
         let rule =
             if own.uses.sight() >= all.uses.sight() { own.rule.or(all.rule) } else { all.rule };
         Cell { uses: own.uses.union(all.uses), rule }
+    }
+
+    /// What a pair may do otherwise for each purpose that changes it, in words.
+    fn purposes(&self, pair: Pair, field: FieldId, plain: Uses) -> String {
+        let mut said = String::new();
+        for (id, purpose) in self.policy.purposes.iter().filter(|(id, _)| self.policy.asks_for(*id))
+        {
+            let uses = Self::effective(self.policy.table_for(Some(id)), pair, field).uses;
+            if uses != plain {
+                let (sight, others) = (uses.sight().word(), words(uses).join(" "));
+                let _ = write!(said, " · {} {}: {sight} {others}", purpose.chinese, purpose.code);
+            }
+        }
+        said
     }
 
     fn legend(&self, out: &mut String) {
@@ -140,7 +153,7 @@ impl Page<'_> {
         ] {
             let _ = writeln!(out, "<li><b>{letter}</b> {} {word}</li>", use_in_chinese(word));
         }
-        out.push_str("</ul>\n");
+        out.push_str("<li><b>?</b> 说明用途后不同 differs for a stated purpose</li>\n</ul>\n");
     }
 
     fn controls(&self, out: &mut String) {
@@ -237,23 +250,34 @@ impl Page<'_> {
             };
             self.row(out, &coordinate.name(), Some(coordinate.group), note);
             for (place, &pair) in self.policy.table.pairs().iter().enumerate() {
-                self.cell(out, place, pair, coordinate, self.effective(pair, field));
+                let cell = Self::effective(&self.policy.table, pair, field);
+                let purposes = self.purposes(pair, field, cell.uses);
+                self.cell(out, (place, pair), coordinate, cell, &purposes);
             }
             out.push_str("</tr>\n");
         }
     }
 
-    fn cell(&self, out: &mut String, place: usize, pair: Pair, column: &Coordinate, cell: Cell) {
-        if cell.uses.is_empty() {
+    fn cell(
+        &self,
+        out: &mut String,
+        (place, pair): (usize, Pair),
+        column: &Coordinate,
+        cell: Cell,
+        purposes: &str,
+    ) {
+        if cell.uses.is_empty() && purposes.is_empty() {
             let _ = write!(out, "<td class=\"n p{place}\" data-pair=\"{place}\">·</td>");
             return;
         }
         let (class, mark) = match cell.uses.sight() {
             Sight::Full => ("f", "全"),
             Sight::Masked => ("m", "掩"),
+            Sight::Hidden if cell.uses.is_empty() => ("n", "·"),
             Sight::Hidden => ("u", "用"),
         };
         let uses = words(cell.uses);
+        let asks = if purposes.is_empty() { "" } else { "?" };
         let letters: String = uses
             .iter()
             .filter_map(|word| {
@@ -269,7 +293,7 @@ impl Page<'_> {
         let rule = cell.rule.and_then(|rule| self.policy.table.rule(rule));
         let by = rule.map(ToString::to_string).unwrap_or_default();
         let said = format!(
-            "{} · {}: {} {} {by}",
+            "{} · {}: {} {} {by}{purposes}",
             self.policy.roles.words(pair),
             column.name(),
             cell.uses.sight().word(),
@@ -277,7 +301,7 @@ impl Page<'_> {
         );
         let _ = write!(
             out,
-            "<td class=\"{class} p{place}\" data-pair=\"{place}\" title=\"{}\">{mark}<i>{letters}</i></td>",
+            "<td class=\"{class} p{place}\" data-pair=\"{place}\" title=\"{}\">{mark}<i>{letters}{asks}</i></td>",
             escape(said.trim())
         );
     }

@@ -1,0 +1,103 @@
+//! The program serving as a process of its own, with what it says to those who watch it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A server that is ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Serves a database under a policy folder; the keys of its tokens are in another folder.
+    pub(crate) fn start(folder: &Path, url: &str, policies: &TempDir, more: &[&str]) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut args = crate::command::settings(folder, url);
+        let at = args.iter().position(|arg| arg == "--listen").unwrap();
+        args[at + 1] = free.to_string();
+        args.extend(["--policies".to_owned(), policies.path().to_str().unwrap().to_owned()]);
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.arg("serve").args(args).spawn().unwrap();
+        Self { child, address: free }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The answer to a plain request; nothing while the server is just starting.
+    pub(crate) fn get(&self, path: &str) -> String {
+        use std::io::{Read, Write};
+        let Ok(mut stream) = std::net::TcpStream::connect(self.address) else {
+            return String::new();
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        // A server that is just starting may close the connection; it is asked again.
+        let _read = stream.read_to_string(&mut answer);
+        answer
+    }
+
+    /// Waits until an answer holds a part.
+    pub(crate) async fn until(&self, path: &str, part: &str) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if answer.contains(part) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{part} in {answer}");
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// The sum of a metric over the label sets that hold a part; none when there is no such line.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> Option<f64> {
+        let text = self.get("/metrics");
+        let values: Vec<f64> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(name))
+            .filter(|rest| rest.starts_with(['{', ' ']) && rest.contains(labels))
+            .map(|rest| rest.rsplit_once(' ').unwrap().1.parse().unwrap())
+            .collect();
+        (!values.is_empty()).then(|| values.iter().sum())
+    }
+
+    /// Waits until a metric has a value.
+    pub(crate) async fn until_metric(&self, name: &str, labels: &str, wanted: f64) {
+        let begun = Instant::now();
+        loop {
+            let value = self.metric(name, labels);
+            if value == Some(wanted) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{name} {labels} is {value:?} and not {wanted}"
+            );
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
