@@ -65,6 +65,8 @@ async fn an_expectation_that_does_not_hold_names_its_line_and_the_policy_line() 
         ("registra, school, student.name, full", "there is no role registra"),
         ("registrar, class, student.name, full", "may not be held at class"),
         ("registrar, school, student.name, blurred", "is no sight"),
+        ("registrar, school, student.name, at most full", "holds whatever the policy says"),
+        ("registrar, school, student.name, at least hidden", "holds whatever the policy says"),
         ("registrar, school, student.name, full, peek", "`peek` is no use"),
         ("registrar, school, group shoes, full", "there is no column of the group shoes"),
         ("registrar, school", "is not `role, reach, column, sight, uses`"),
