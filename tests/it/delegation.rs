@@ -12,7 +12,7 @@ use xueji::access::caller::{Grant, Place, Session};
 use xueji::access::table::{Reach, RoleId};
 use xueji_entity::audit::AuditOutcome;
 use xueji_entity::value::{AccessGrantId, AccountId, ClassGroupId, OrganisationId};
-use xueji_entity::{access_grant, account, audit, outbox, staff};
+use xueji_entity::{access_grant, account, act_try, audit, outbox, staff};
 
 use super::support::answer::Answer;
 use super::support::app::{App, Hand, today};
@@ -313,6 +313,79 @@ async fn an_account_elsewhere_is_not_found_like_one_that_is_not_there() {
     assert_eq!(a.code(), "NOT_FOUND", "{}", a.text);
     assert_eq!(a.without_request_id(), b.without_request_id());
     assert_eq!(a.without_request_id(), c.without_request_id());
+}
+
+#[tokio::test]
+async fn a_login_that_is_guessed_counts_is_on_record_and_runs_into_the_limit_of_the_hour() {
+    let (app, hand, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let elsewhere = colleague(&app, seed.schools[1].id).await.login().await;
+    let barred = colleague(&app, seed.schools[0].id).await;
+    barred.disable().await;
+    let barred = barred.login().await;
+    let input = |login: &str| {
+        json!({ "input": {
+            "role": "homeroom_teacher", "placeId": app.id("class_group", class.id),
+            "toLogin": login, "until": later(2), "reason": "Mkill for a week",
+        } })
+    };
+    let guesses = [elsewhere.as_str(), barred.as_str(), "login-of-nobody"];
+    let (first, statements) = teacher.counted(DELEGATE, input(guesses[0])).await;
+    assert_eq!(first.code(), "NOT_FOUND", "{}", first.text);
+    for guess in &guesses[1..] {
+        let (again, others) = teacher.counted(DELEGATE, input(guess)).await;
+        assert_eq!(again.without_request_id(), first.without_request_id(), "{guess}");
+        assert_eq!(others, statements, "the same statements: {guess}");
+    }
+    // The own login is no way to learn the holder's for nothing.
+    let own = teacher.login().await;
+    let staff = staff::Entity::find()
+        .filter(staff::Column::OrganisationId.eq(seed.schools[0].id))
+        .one(app.db())
+        .await
+        .unwrap()
+        .unwrap();
+    account::Entity::update_many()
+        .col_expr(account::Column::StaffId, Expr::val(staff.id.uuid()))
+        .filter(account::Column::Id.eq(teacher.account().await))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let holder = teacher.query(DELEGATE, input(&own)).await;
+    assert_eq!(holder.error()["extensions"]["rule"], "GRANT_TO_HOLDER", "{}", holder.text);
+    let tries = act_try::Entity::find().count(app.db()).await.unwrap();
+    assert_eq!(tries, 4, "each guess counts");
+    let lines = audit::Entity::find().order_by_asc(audit::Column::Id).all(app.db()).await.unwrap();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            assert_eq!((line.action.as_str(), line.outcome), ("grant.delegate", AuditOutcome::Denied));
+            let text = format!("{line:?}");
+            assert!(guesses.iter().all(|guess| !text.contains(guess)), "{text}");
+            line.detail.as_deref().unwrap_or_default()
+        })
+        .collect();
+    let expected =
+        ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "RULE_REFUSED GRANT_TO_HOLDER"];
+    assert_eq!(said, expected);
+    // The limit is reached by misses alone, and holds for the right login as well.
+    for _ in 4..30 {
+        assert_eq!(teacher.query(DELEGATE, input("login-of-nobody")).await.code(), "NOT_FOUND");
+    }
+    let right = input(&substitute.login().await);
+    let over = teacher.query(DELEGATE, right.clone()).await;
+    assert_eq!(over.code(), "LIMIT_EXCEEDED", "{}", over.text);
+    assert_eq!(over.error()["extensions"]["limit"], "grant.delegate");
+    let miss = teacher.query(DELEGATE, input("login-of-nobody")).await;
+    assert_eq!(miss.without_request_id(), over.without_request_id(), "a miss is told no more");
+    assert_eq!(act_try::Entity::find().count(app.db()).await.unwrap(), 30);
+    let given = access_grant::Entity::find()
+        .filter(access_grant::Column::AccountId.eq(substitute.account().await));
+    assert_eq!(given.count(app.db()).await.unwrap(), 0, "nothing was given");
+    hand.on(TimeDelta::minutes(61));
+    teacher.query(DELEGATE, right).await.data();
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::audit::AuditOutcome;
 
-use super::{insert_into, names};
+use super::{counted, insert_into, names};
 use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::filter::Key;
@@ -161,7 +161,10 @@ impl Store {
         caller.meter.fetch_add(1, Ordering::Relaxed);
         self.statements.fetch_add(1, Ordering::Relaxed);
         match self.db.execute(&statement).await {
-            Ok(_) => error,
+            Ok(_) => {
+                counted(action, "denied");
+                error
+            }
             Err(other) => failed(other),
         }
     }
