@@ -1,6 +1,7 @@
 //! An examination as an act reads and publishes it: its state, its scores, and who lacks some.
 //! Whether it may be published is decided in the domain.
 
+use chrono::NaiveDate;
 use sea_orm::ActiveEnum;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use uuid::Uuid;
@@ -9,6 +10,7 @@ use xueji_entity::exam::ExamState;
 use super::failed;
 use super::tx::{Found, Tx};
 use crate::access::filter::Key;
+use crate::access::place::{holds_today, student_lives};
 use crate::access::shown::Cell;
 use crate::error::{Error, Result};
 
@@ -17,6 +19,7 @@ use crate::error::{Error, Result};
 pub struct Exam {
     row: Found,
     year_level: Uuid,
+    day: NaiveDate,
     /// How far entry of its scores has come.
     pub state: ExamState,
 }
@@ -48,11 +51,12 @@ impl Tx {
     pub async fn exam(&self, exam: Option<Key>) -> Result<Exam> {
         let odd = || Error::internal("an examination holds another type");
         let key = exam.ok_or_else(|| Error::not_found("Exam"))?;
-        let row = self.get("exam", key, &["state", "year_level_id"]).await?;
+        let row = self.get("exam", key, &["state", "year_level_id", "starts_on"]).await?;
         let Cell::Text(state) = row.fact("state")? else { return Err(odd()) };
         let state = ExamState::try_from_value(state).map_err(failed)?;
         let year_level = row.fact("year_level_id")?.key().ok_or_else(odd)?;
-        Ok(Exam { row, year_level, state })
+        let Cell::Date(day) = *row.fact("starts_on")? else { return Err(odd()) };
+        Ok(Exam { row, year_level, day, state })
     }
 
     /// All live scores of the examination, wherever their pupils are today.
@@ -69,8 +73,26 @@ impl Tx {
             .collect()
     }
 
-    /// How many pupils of the year level, within the scope of the act, have no score in one of the
-    /// examination's courses or in more.
+    /// Whether somebody who sat the examination has a live score of it: a pupil who was in the class
+    /// of the score on its day, wherever that pupil is today.
+    pub async fn has_scores(&self, exam: &Exam) -> Result<bool> {
+        let sat = in_class_on(exam.day, Expr::col(("t0", "student_id")))
+            .and_where(Expr::col(("cm", "class_group_id")).equals(("t0", "class_group_id")))
+            .take();
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col(("t0", "id")), "c0")
+            .from_as("score", "t0")
+            .and_where(Expr::col(("t0", "exam_id")).eq(Expr::val(exam.row.key().id)))
+            .and_where(Expr::col(("t0", "lifecycle")).eq("live"))
+            .and_where(student_lives(Expr::col(("t0", "student_id"))))
+            .and_where(Expr::exists(sat))
+            .limit(1);
+        Ok(!self.select(&query).await?.is_empty())
+    }
+
+    /// How many pupils who were in the year level on the day and are within the scope of the act have
+    /// no score in one of the examination's courses or in more.
     pub async fn without_score(&self, exam: &Exam) -> Result<u64> {
         let enrolled = self.scope(self.noun("enrollment")?);
         let scores = self.scope(self.noun("score")?);
@@ -90,6 +112,14 @@ impl Tx {
             .and_where(Expr::col(("t1", "exam_id")).eq(Expr::val(key)))
             .and_where(scores.condition("t1"))
             .take();
+        let classes = Query::select()
+            .column(("cg", "id"))
+            .from_as("class_group", "cg")
+            .and_where(Expr::col(("cg", "year_level_id")).eq(Expr::val(exam.year_level)))
+            .take();
+        let sat = in_class_on(exam.day, Expr::col(("t0", "student_id")))
+            .and_where(Expr::col(("cm", "class_group_id")).in_subquery(classes))
+            .take();
         let mut query = Query::select();
         query
             .expr_as(Func::count(Expr::col(("t0", "id"))), "c0")
@@ -97,6 +127,7 @@ impl Tx {
             .and_where(enrolled.condition("t0"))
             .and_where(Expr::col(("t0", "live")).eq(true))
             .and_where(Expr::col(("t0", "year_level_id")).eq(Expr::val(exam.year_level)))
+            .and_where(Expr::exists(sat))
             .and_where(scalar(have).lt(scalar(courses)));
         let rows = self.select(&query).await?;
         let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
@@ -112,6 +143,17 @@ impl Tx {
         self.update("score", &["published"], rows).await?;
         Ok(())
     }
+}
+
+/// The live class memberships of a student that held on a day.
+fn in_class_on(day: NaiveDate, student: Expr) -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust("1"))
+        .from_as("class_membership", "cm")
+        .and_where(Expr::col(("cm", "student_id")).eq(student))
+        .and_where(Expr::col(("cm", "lifecycle")).eq("live"))
+        .and_where(holds_today("cm", day))
+        .take()
 }
 
 fn scalar(query: SelectStatement) -> Expr {
