@@ -490,6 +490,78 @@ async fn nobody_but_the_family_and_the_auditors_learns_who_looked() {
     assert_eq!(app.disclosed().await.len(), 3);
 }
 
+#[tokio::test]
+async fn reading_who_opened_a_record_and_why_is_on_record_itself() {
+    let (app, seed) = App::school().await;
+    let student = seed.class(1, 0, 0).students[0];
+    // Somebody has opened it: a row of the reviewers' queue.
+    app.opened(student).account().await;
+    let document = "{ accessReviews { totalCount nodes { openedBy purpose reason state student { name } } } }";
+    let (principal, officer) =
+        (app.principal(seed.schools[1].id), app.privacy_officer(seed.province));
+    for (person, role, told) in [
+        (
+            &principal,
+            "principal",
+            "AccessReview.openedBy AccessReview.purpose AccessReview.reason AccessReview.state Student.name",
+        ),
+        // Whoever answers for the data reads no pupil, and what happened to one nevertheless.
+        (
+            &officer,
+            "privacy_officer",
+            "AccessReview.openedBy AccessReview.purpose AccessReview.reason AccessReview.state",
+        ),
+    ] {
+        let before = app.disclosed().await.len();
+        let answer = person.ask(document).await;
+        assert_eq!(answer.at("/accessReviews/totalCount"), 1, "{}", answer.text);
+        let lines = app.disclosed().await.split_off(before);
+        let (_, part) = only(&lines);
+        assert_eq!((part.role.as_str(), part.columns.as_str()), (role, told));
+        assert_eq!(students(part), uuids(&[student]));
+    }
+    // The family learns who has read of it.
+    app.index_disclosures().await;
+    let family = app.guardian(student).ask("{ disclosures { nodes { role columns } } }").await;
+    let mut roles = family.texts("/disclosures/nodes", "role");
+    roles.sort();
+    assert_eq!(roles, ["principal", "privacy_officer"], "{}", family.text);
+    // A count of them tells nothing of anybody.
+    let before = app.disclosed().await.len();
+    officer.ask("{ accessReviews { totalCount nodes { id } } }").await.data();
+    assert_eq!(app.disclosed().await.len(), before);
+}
+
+#[tokio::test]
+async fn whoever_can_put_a_pupil_to_it_reads_the_record_on_record() {
+    let (app, seed) = App::school().await;
+    let (school, class) = (seed.schools[0].id, seed.first());
+    read_about(&app, &seed).await;
+    app.index_disclosures().await;
+    let before = app.disclosed().await.len();
+    let document = format!(
+        "{{ student(id: \"{}\") {{ disclosures {{ totalCount nodes {{ role columns }} }} }} }}",
+        app.id("student", class.students[0])
+    );
+    // The auditor sees no pupil, and so nothing of any: see above. With another role the pupil has a name.
+    let both = app.school_auditor(school).and(
+        "registrar",
+        Reach::School,
+        Place::Organisation(school.uuid()),
+    );
+    let answer = both.ask(&document).await;
+    assert_eq!(answer.at("/student/disclosures/totalCount"), 2, "{}", answer.text);
+    let lines = app.disclosed().await.split_off(before);
+    let (_, part) = only(&lines);
+    assert_eq!((part.role.as_str(), part.reach.as_str()), ("auditor", "school"));
+    assert_eq!(columns(part), ["Disclosure.columns", "Disclosure.role"]);
+    assert_eq!(students(part), uuids(&[class.students[0]]));
+    // The family's own reading stays what it is.
+    let before = app.disclosed().await.len();
+    app.guardian(class.students[0]).ask(&document).await.data();
+    assert_eq!(app.disclosed().await.len(), before);
+}
+
 async fn count(app: &App, table: &str) -> i64 {
     let statement = format!("SELECT COUNT(*) AS n FROM {table}");
     let backend = app.db().get_database_backend();

@@ -55,7 +55,7 @@ async fn everybody_may_ask_why_they_see_what_they_see() {
         (
             "Student.idNumber",
             "masked",
-            "p, student.id_number, homeroom_teacher, class, masked, reveal",
+            "p, student.id_number, homeroom_teacher, class, masked,",
         ),
     ] {
         let answer = explain(&teacher, &app, student, column, None).await;
