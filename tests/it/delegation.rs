@@ -375,7 +375,8 @@ async fn the_giver_finds_what_was_given_until_it_ends_and_nobody_else_does() {
     let all = app.administrator().ask(GIVEN).await;
     assert!(all.at("/accessGrants/totalCount").as_i64().unwrap() > 2, "{}", all.text);
     // To whom is told by following the reference alone: no account is found by its login.
-    let asked = teacher.ask("{ accounts(filter: { login: { startsWith: \"l\" } }) { totalCount } }");
+    let asked =
+        teacher.ask("{ accounts(filter: { login: { startsWith: \"l\" } }) { totalCount } }");
     assert_eq!(asked.await.code(), "FORBIDDEN");
 
     // What has ended is on nobody's list: taken back, or past its last day.
@@ -396,9 +397,11 @@ async fn a_role_that_gave_at_another_place_shows_nothing_here() {
     let class = seed.first();
     // Gave as the head of the year, and is the teacher of another class: the list is that of the place.
     let level = seed.schools[0].levels[0].id;
-    let both = app
-        .homeroom_teacher(seed.class(0, 1, 0).id)
-        .and("year_head", Reach::YearLevel, Place::YearLevel(level.uuid()));
+    let both = app.homeroom_teacher(seed.class(0, 1, 0).id).and(
+        "year_head",
+        Reach::YearLevel,
+        Place::YearLevel(level.uuid()),
+    );
     let substitute = colleague(&app, seed.schools[0].id).await;
     app.homeroom_teacher(class.id).account().await;
     class_to(&both, &app, class.id, &substitute, (today(), later(2))).await.data();
@@ -463,14 +466,16 @@ async fn a_login_that_is_guessed_counts_is_on_record_and_runs_into_the_limit_of_
     let said: Vec<_> = lines
         .iter()
         .map(|line| {
-            assert_eq!((line.action.as_str(), line.outcome), ("grant.delegate", AuditOutcome::Denied));
+            assert_eq!(
+                (line.action.as_str(), line.outcome),
+                ("grant.delegate", AuditOutcome::Denied)
+            );
             let text = format!("{line:?}");
             assert!(guesses.iter().all(|guess| !text.contains(guess)), "{text}");
             line.detail.as_deref().unwrap_or_default()
         })
         .collect();
-    let expected =
-        ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "RULE_REFUSED GRANT_TO_HOLDER"];
+    let expected = ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "RULE_REFUSED GRANT_TO_HOLDER"];
     assert_eq!(said, expected);
     // The limit is reached by misses alone, and holds for the right login as well.
     for _ in 4..30 {

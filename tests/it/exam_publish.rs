@@ -17,7 +17,9 @@ use xueji_entity::audit::AuditOutcome;
 use xueji_entity::exam::ExamState;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{ExamId, StudentId};
-use xueji_entity::{audit, class_membership, enrollment, exam, history, idempotency, outbox, score, student};
+use xueji_entity::{
+    audit, class_membership, enrollment, exam, history, idempotency, outbox, score, student,
+};
 
 use super::support::answer::Answer;
 use super::support::app::App;

@@ -79,7 +79,8 @@ async fn a_purpose_is_stated_by_the_roles_that_the_policy_names_and_refused_to_o
     let (school, class) = (seed.schools[0].id, seed.first());
     // What is refused is refused in a query and in an act alike, before anything is read.
     let check = "mutation { identityNumberCheck(input: { number: \"11010519491231002X\" }) { registered } }";
-    for person in [app.subject_teacher(class.id, seed.courses[0]), app.guardian(class.students[0])] {
+    for person in [app.subject_teacher(class.id, seed.courses[0]), app.guardian(class.students[0])]
+    {
         for document in ["{ students { totalCount } }", check] {
             let (answer, statements) =
                 person.counted_for("transfer_review", document, json!({})).await;

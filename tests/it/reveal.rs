@@ -125,8 +125,9 @@ async fn another_row_is_not_found_like_one_that_was_never_issued() {
     let teacher = app.homeroom_teacher(seed.first().id);
     let foreign = app.id("student", seed.class(0, 0, 1).students[0]);
     let never = app.id("student", uuid::Uuid::now_v7());
-    let (a, first) =
-        teacher.counted_for("home_contact", REVEAL, input(&foreign, "Student.currentAddress")).await;
+    let (a, first) = teacher
+        .counted_for("home_contact", REVEAL, input(&foreign, "Student.currentAddress"))
+        .await;
     let (b, second) =
         teacher.counted_for("home_contact", REVEAL, input(&never, "Student.currentAddress")).await;
     let c = reveal(&teacher, "Student_nonsense", "Student.currentAddress").await;
@@ -190,7 +191,8 @@ async fn two_roles_on_two_classes_are_not_put_together() {
     let both = app.homeroom_teacher(own.id).and_subject_teacher(taught.id, seed.courses[0]);
     let mine = reveal(&both, &app.id("student", own.students[0]), "Student.currentAddress").await;
     assert!(mine.at("/studentReveal/value").is_string());
-    let other = reveal(&both, &app.id("student", taught.students[0]), "Student.currentAddress").await;
+    let other =
+        reveal(&both, &app.id("student", taught.students[0]), "Student.currentAddress").await;
     assert_eq!(other.code(), "NOT_FOUND", "the act reaches the own class: {}", other.text);
 }
 

@@ -65,11 +65,7 @@ impl Purposes {
     }
 
     /// Reads `purposes.csv`, which may be left out; what is wrong is added to the problems.
-    pub(super) fn read(
-        source: &Source,
-        roles: &Roles,
-        problems: &mut Vec<Problem>,
-    ) -> Purposes {
+    pub(super) fn read(source: &Source, roles: &Roles, problems: &mut Vec<Problem>) -> Purposes {
         let mut purposes = Purposes::default();
         for line in source.lines(FILE) {
             let outcome = match line.cells.as_slice() {

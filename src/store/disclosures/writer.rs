@@ -42,9 +42,9 @@ impl Disclosures {
             queue
         });
         // The task ends with the queue alone; should it be gone, nothing can be written.
-        waiting().increment(1.0);
+        unwritten().increment(1.0);
         if queue.send(Waiting { row, done }).is_err() {
-            waiting().decrement(1.0);
+            unwritten().decrement(1.0);
             return Err(Error::Unavailable);
         }
         written.await.map_err(|_gone| Error::Unavailable)?
@@ -57,7 +57,7 @@ impl Disclosures {
 }
 
 /// The lines that are not durable yet.
-fn waiting() -> metrics::Gauge {
+fn unwritten() -> metrics::Gauge {
     metrics::gauge!("xueji_disclosure_waiting_lines")
 }
 
@@ -84,7 +84,7 @@ async fn write(
         #[expect(clippy::cast_precision_loss, reason = "a batch has 256 lines at most")]
         let lines = done.len() as f64;
         let outcomes = together(&db, clock, rows, &commits).await;
-        waiting().decrement(lines);
+        unwritten().decrement(lines);
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count() as u64;
         metrics::counter!("xueji_disclosure_failures_total").increment(failed);
         for (done, outcome) in done.into_iter().zip(outcomes) {

@@ -155,15 +155,22 @@ async fn a_purpose_that_nobody_of_the_line_may_state_is_refused() -> Tested {
         text.push_str("r, clerk, 文员, school\n");
         source.files.insert(
             "purposes.csv".to_owned(),
-            "u, care, care, 照护, teacher\nu, audit, audit, 审计, head\nu, any, any, 任何,\n".to_owned(),
+            "u, care, care, 照护, teacher\nu, audit, audit, 审计, head\nu, any, any, 任何,\n"
+                .to_owned(),
         );
         let text = source.files.entry("student.csv".to_owned()).or_default();
         text.push_str(&format!("{line}\n"));
         source
     };
     for (line, words) in [
-        ("p, student.id_number, clerk, school, full, , care", "clerk may not state the purpose care"),
-        ("p, student.id_number, clerk, school, full, , any audit", "clerk may not state the purpose audit"),
+        (
+            "p, student.id_number, clerk, school, full, , care",
+            "clerk may not state the purpose care",
+        ),
+        (
+            "p, student.id_number, clerk, school, full, , any audit",
+            "clerk may not state the purpose audit",
+        ),
         // The head has the teacher's lines and may state it for both.
         ("p, student.id_number, teacher, class, full, , audit", ""),
         ("p, student.id_number, head, school, full, , care", ""),
