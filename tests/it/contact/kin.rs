@@ -1,6 +1,7 @@
 //! Family members: a guardian changes the own row, and rights at two places are not put together.
 
 use serde_json::json;
+use xueji::store::codec::Codec;
 use xueji_entity::guardian;
 use xueji_entity::value::Sealed;
 

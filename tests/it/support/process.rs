@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use xueji::auth::jwt::{Claims, Signer};
+use xueji::auth::jwt::Claims;
+use xueji::auth::jwt::signer::Signer;
 use xueji::clock::Clock;
 use xueji_entity::value::AccountId;
 

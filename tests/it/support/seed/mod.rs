@@ -7,7 +7,10 @@ mod records;
 
 use chrono::{Days, NaiveDate};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelBehavior, DatabaseTransaction, EntityTrait};
+use sea_orm::{
+    ActiveModelBehavior, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    TransactionTrait,
+};
 use uuid::Uuid;
 use xueji::store::codec::{self, PlainCodec};
 use xueji_entity::lifecycle::Lifecycle;
@@ -21,7 +24,7 @@ use xueji_entity::{
     student_number,
 };
 
-use super::app::{App, clock, codec};
+use super::app::{App, codec};
 
 /// How large the registry is.
 #[derive(Clone, Copy, Debug)]

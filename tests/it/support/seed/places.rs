@@ -5,9 +5,9 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::stage::Stage;
 use xueji_entity::value::{
-    AidProgrammeId, ClassGroupId, CourseId, DutyId, ExamCourseId, ExamId, Fen, OrganisationId,
-    PersonName, SchoolAuthorityId, SchoolYearId, StaffId, StudentId, TermId, Thousandths,
-    YearLevelId,
+    AidProgrammeId, ClassGroupId, CourseId, DutyId, ExamCourseId, ExamId, Fen, Guarded,
+    OrganisationId, PersonName, SchoolAuthorityId, SchoolYearId, StaffId, StudentId, TermId,
+    Thousandths, YearLevelId,
 };
 use xueji_entity::{
     aid_programme, class_group, course, duty, exam, exam_course, organisation, school_authority,

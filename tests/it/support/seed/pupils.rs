@@ -4,7 +4,7 @@ use sea_orm::IntoActiveModel;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::stage::Stage;
 use xueji_entity::value::{
-    ArchiveId, ArchiveItemId, ClassMembershipId, EnrollmentId, GuardianId, GuardianshipId,
+    ArchiveId, ArchiveItemId, ClassMembershipId, EnrollmentId, Guarded, GuardianId, GuardianshipId,
     IdentityDocumentId, Narrative, NationalStudentNumber, PersonName, StudentId, StudentNumberId,
 };
 use xueji_entity::{

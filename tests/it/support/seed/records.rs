@@ -3,7 +3,7 @@
 use sea_orm::IntoActiveModel;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{
-    AidGrantId, AttendanceId, Fen, Narrative, RewardId, SanctionId, ScoreId, Thousandths,
+    AidGrantId, AttendanceId, Fen, Guarded, Narrative, RewardId, SanctionId, ScoreId, Thousandths,
 };
 use xueji_entity::{aid_grant, attendance, reward, sanction, score};
 
