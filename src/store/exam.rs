@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 use sea_orm::ActiveEnum;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func, Query, SelectStatement};
 use uuid::Uuid;
 use xueji_entity::exam::ExamState;
 
@@ -32,6 +32,15 @@ pub struct Score {
     pub published: bool,
     /// Whether the row lies in the scope of the act: a pupil who has left since does not.
     pub in_scope: bool,
+}
+
+/// What an examination has to show for itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scored {
+    /// Somebody who sat it has a score.
+    pub any: bool,
+    /// Pupils who sat it, within the scope of the act, and lack a score in one course or more.
+    pub without_score: u64,
 }
 
 impl Score {
@@ -73,31 +82,32 @@ impl Tx {
             .collect()
     }
 
-    /// Whether somebody who sat the examination has a live score of it: a pupil who was in the class
-    /// of the score on its day, wherever that pupil is today.
-    pub async fn has_scores(&self, exam: &Exam) -> Result<bool> {
-        let sat = in_class_on(exam.day, Expr::col(("t0", "student_id")))
-            .and_where(Expr::col(("cm", "class_group_id")).equals(("t0", "class_group_id")))
-            .take();
+    /// What an examination has to show for itself, in one statement.
+    pub async fn scored(&self, exam: &Exam) -> Result<Scored> {
+        let any = Expr::exists(scores_of_who_sat(exam));
+        let any = CaseStatement::new().case(any, Expr::val(1_i64)).finally(Expr::val(0_i64));
         let mut query = Query::select();
-        query
-            .expr_as(Expr::col(("t0", "id")), "c0")
-            .from_as("score", "t0")
-            .and_where(Expr::col(("t0", "exam_id")).eq(Expr::val(exam.row.key().id)))
-            .and_where(Expr::col(("t0", "lifecycle")).eq("live"))
-            .and_where(student_lives(Expr::col(("t0", "student_id"))))
-            .and_where(Expr::exists(sat))
-            .limit(1);
-        Ok(!self.select(&query).await?.is_empty())
+        query.expr_as(Expr::Case(Box::new(any)), "c0");
+        if let Some(lacking) = self.lacking_a_score(exam)? {
+            query.expr_as(scalar(lacking), "c1");
+        } else {
+            query.expr_as(Expr::val(0_i64), "c1");
+        }
+        let rows = self.select(&query).await?;
+        let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
+        let number = |at: usize| row.try_get_by_index::<i64>(at).map_err(failed);
+        let without_score =
+            u64::try_from(number(1)?).map_err(|error| Error::Internal(error.into()))?;
+        Ok(Scored { any: number(0)? == 1, without_score })
     }
 
-    /// How many pupils who were in the year level on the day and are within the scope of the act have
-    /// no score in one of the examination's courses or in more.
-    pub async fn without_score(&self, exam: &Exam) -> Result<u64> {
+    /// Counts the pupils who were in the year level on the day, are within the scope of the act, and have
+    /// no score in one of the examination's courses or in more; none when the act reaches nobody.
+    fn lacking_a_score(&self, exam: &Exam) -> Result<Option<SelectStatement>> {
         let enrolled = self.scope(self.noun("enrollment")?);
         let scores = self.scope(self.noun("score")?);
         if enrolled.is_empty() || scores.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         let key = exam.row.key().id;
         let courses = Query::select()
@@ -122,17 +132,14 @@ impl Tx {
             .take();
         let mut query = Query::select();
         query
-            .expr_as(Func::count(Expr::col(("t0", "id"))), "c0")
+            .expr(Func::count(Expr::col(("t0", "id"))))
             .from_as("enrollment", "t0")
             .and_where(enrolled.condition("t0"))
             .and_where(Expr::col(("t0", "live")).eq(true))
             .and_where(Expr::col(("t0", "year_level_id")).eq(Expr::val(exam.year_level)))
             .and_where(Expr::exists(sat))
             .and_where(scalar(have).lt(scalar(courses)));
-        let rows = self.select(&query).await?;
-        let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
-        let count: i64 = row.try_get_by_index(0).map_err(failed)?;
-        u64::try_from(count).map_err(|error| Error::Internal(error.into()))
+        Ok(Some(query))
     }
 
     /// Publishes the examination and these scores of it; `CONFLICT` when another act was quicker.
@@ -143,6 +150,23 @@ impl Tx {
         self.update("score", &["published"], rows).await?;
         Ok(())
     }
+}
+
+/// The live scores of pupils who sat the examination: who were in the class of the score on its day,
+/// wherever they are today.
+fn scores_of_who_sat(exam: &Exam) -> SelectStatement {
+    let t = |name: &'static str| Expr::col(("t2", name));
+    let sat = in_class_on(exam.day, t("student_id"))
+        .and_where(Expr::col(("cm", "class_group_id")).equals(("t2", "class_group_id")))
+        .take();
+    Query::select()
+        .expr(t("id"))
+        .from_as("score", "t2")
+        .and_where(t("exam_id").eq(Expr::val(exam.row.key().id)))
+        .and_where(t("lifecycle").eq("live"))
+        .and_where(student_lives(t("student_id")))
+        .and_where(Expr::exists(sat))
+        .take()
 }
 
 /// The live class memberships of a student that held on a day.

@@ -91,7 +91,8 @@ async fn the_record_the_acts_their_limits_and_the_queue_of_reviews_are_counted()
     app.opened(seed.class(1, 0, 0).students[1]).account().await;
     access_review::Entity::update_many()
         .col_expr(access_review::Column::DueAt, Expr::val(now - TimeDelta::hours(1)))
-        .col_expr(access_review::Column::ExpiresAt, Expr::val(now - TimeDelta::hours(70)))
+        .col_expr(access_review::Column::OpenedAt, Expr::val(now - TimeDelta::hours(73)))
+        .col_expr(access_review::Column::ExpiresAt, Expr::val(now - TimeDelta::hours(72)))
         .exec(app.db())
         .await
         .unwrap();

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::access::catalogue::{Catalogue, Coordinate};
+use crate::access::catalogue::{Catalogue, Coordinate, FieldId};
 use crate::access::policy::Policy;
 use crate::access::policy::explain::words;
-use crate::access::table::{Reach, Uses};
+use crate::access::table::{Pair, Reach, Uses};
 
 /// How a cell or an action changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,7 @@ impl fmt::Display for Difference {
 /// A pair by names, since two policies number their roles differently.
 type Named = (String, Reach);
 
-fn pairs(policy: &Policy) -> BTreeMap<Named, crate::access::table::Pair> {
+fn pairs(policy: &Policy) -> BTreeMap<Named, Pair> {
     policy
         .table
         .pairs()
@@ -114,7 +114,27 @@ fn cell_words(uses: Uses) -> String {
     all.join(" ")
 }
 
-/// Every cell and action that differs, by role, reach and column.
+/// The purposes that a line of either policy asks for, by code.
+fn purposes<'p>(old: &'p Policy, new: &'p Policy) -> BTreeSet<&'p str> {
+    let asked = |policy: &'p Policy| {
+        let all = policy.purposes.iter();
+        all.filter(|(id, _)| policy.asks_for(*id)).map(|(_, purpose)| purpose.code.as_str())
+    };
+    asked(old).chain(asked(new)).collect()
+}
+
+/// What a pair may do with a column without a purpose, and with this one where it may state it.
+fn stated(policy: &Policy, pair: Option<&Pair>, field: FieldId, code: &str) -> (Uses, Uses) {
+    let Some(pair) = pair else { return Default::default() };
+    let plain = policy.table.cell(*pair, field).uses;
+    let id = policy.purposes.id(code).filter(|id| {
+        let purpose = policy.purposes.get(*id);
+        purpose.is_some_and(|purpose| purpose.may_state(&policy.roles, pair.role))
+    });
+    (plain, id.map_or(plain, |id| policy.table_for(Some(id)).cell(*pair, field).uses))
+}
+
+/// Every cell, for each purpose that changes it too, and every action that differs, by role, reach and column.
 pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference> {
     let (before, after) = (pairs(old), pairs(new));
     let named: BTreeSet<&Named> = before.keys().chain(after.keys()).collect();
@@ -123,7 +143,7 @@ pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference
         let key = (role.clone(), *reach);
         let (was, is) = (before.get(&key), after.get(&key));
         for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
-            let uses = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
+            let uses = |policy: &Policy, pair: Option<&Pair>| {
                 pair.map(|pair| policy.table.cell(*pair, field).uses).unwrap_or_default()
             };
             let (was, is) = (uses(old, was), uses(new, is));
@@ -139,8 +159,28 @@ pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference
                 });
             }
         }
+        for code in purposes(old, new) {
+            for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
+                let (was, is) = (stated(old, was, field, code), stated(new, is, field, code));
+                // What a purpose does not change was compared above.
+                if was.1 == was.0 && is.1 == is.0 {
+                    continue;
+                }
+                if let Some(change) = Change::of(&allowed(was.1), &allowed(is.1)) {
+                    found.push(Difference {
+                        role: role.clone(),
+                        reach: *reach,
+                        what: format!("{} for {code}", coordinate.name()),
+                        noun: Some(coordinate.noun),
+                        change,
+                        before: cell_words(was.1),
+                        after: cell_words(is.1),
+                    });
+                }
+            }
+        }
         for (action, name) in (0..).zip(&catalogue.actions) {
-            let columns = |policy: &Policy, pair: Option<&crate::access::table::Pair>| {
+            let columns = |policy: &Policy, pair: Option<&Pair>| {
                 let act = policy.actions.may(&[*pair?], action)?;
                 let columns = act
                     .columns

@@ -16,7 +16,7 @@ use crate::access::filter::Key;
 use crate::domain::Cx;
 use crate::domain::act::{Act, key_id};
 use crate::error::{Error, Result, Why};
-use crate::store::exam::{Exam, Score};
+use crate::store::exam::{Exam, Score, Scored};
 use crate::store::tx::{Event, Tx};
 
 /// The examination to publish, as it came.
@@ -43,9 +43,7 @@ pub struct Published {
 pub struct Facts {
     exam: Exam,
     scores: Vec<Score>,
-    /// Whether there is a score of somebody who sat it.
-    any: bool,
-    without_score: u64,
+    scored: Scored,
 }
 
 /// Publishes the scores of an examination.
@@ -61,19 +59,15 @@ impl Act for Publish {
     async fn load(&self, tx: &Tx) -> Result<Facts> {
         let exam = tx.exam(self.exam).await?;
         // An examination that is out already has nothing to count.
-        let (scores, any, without_score) = match exam.state {
-            ExamState::Draft => (
-                tx.scores_of(&exam).await?,
-                tx.has_scores(&exam).await?,
-                tx.without_score(&exam).await?,
-            ),
-            ExamState::Published | ExamState::Locked => (Vec::new(), false, 0),
+        let (scores, scored) = match exam.state {
+            ExamState::Draft => (tx.scores_of(&exam).await?, tx.scored(&exam).await?),
+            ExamState::Published | ExamState::Locked => (Vec::new(), Scored::default()),
         };
-        Ok(Facts { exam, scores, any, without_score })
+        Ok(Facts { exam, scores, scored })
     }
 
     async fn write(&self, tx: &mut Tx, facts: Facts) -> Result<Published> {
-        let Facts { exam, scores, any, without_score } = facts;
+        let Facts { exam, scores, scored: Scored { any, without_score } } = facts;
         decide(exam.state, any)?;
         let fresh: Vec<&Score> = scores.iter().filter(|score| !score.published).collect();
         tx.exam_publish(&exam, &fresh).await?;
