@@ -19,7 +19,7 @@ use crate::auth::sessions::Sessions;
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
 use crate::config::settings::{Exceptional, Nights};
-use crate::domain::exceptional::unknown_purpose;
+use crate::domain::exceptional::{PURPOSE, unknown_purpose};
 use crate::domain::live::Hub;
 use crate::domain::policy::Keeper;
 use crate::domain::statistics::snapshot;
@@ -332,6 +332,10 @@ fn purposed(session: Arc<Session>, purpose: Option<&str>) -> Result<Arc<Session>
     }
     let Some(code) = purpose else { return Ok(session) };
     let id = session.policy.purposes.id(code).ok_or_else(unknown_purpose)?;
+    if !session.may_state(id) {
+        metrics::counter!("xueji_purpose_refusals_total").increment(1);
+        return Err(Error::Forbidden { act: PURPOSE.into(), columns: vec![code.to_owned()] });
+    }
     // A purpose that no line asks for reads like none.
     Ok(if session.policy.asks_for(id) { session.purposed(id) } else { session })
 }

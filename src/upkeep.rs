@@ -20,6 +20,9 @@ const POLICY_LOOK: Duration = Duration::from_millis(200);
 const FORGET_FIRST: Duration = Duration::from_secs(60);
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often the queue of the reviewers is counted.
+const REVIEWS_LOOK: Duration = Duration::from_secs(5);
+
 /// How often it is asked whether the snapshot of the night is due.
 const SNAPSHOT_LOOK: Duration = Duration::from_secs(60);
 
@@ -33,6 +36,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(live::watch(Arc::clone(app)));
     tasks.spawn(live::forget(Arc::clone(app)));
     tasks.spawn(snapshots(Arc::clone(app)));
+    tasks.spawn(reviews(Arc::clone(app)));
     if *app.keeper().origin() != Origin::Fixed {
         tasks.spawn(policy(Arc::clone(app.keeper())));
     }
@@ -63,6 +67,25 @@ async fn disclosures(app: Arc<App>) {
                     tracing::warn!(error = format!("{error:#}"), "indexing disclosures failed");
                     break;
                 }
+            }
+        }
+    }
+}
+
+/// Says how many opened records wait for their review, and how many of these reviews are overdue.
+async fn reviews(app: Arc<App>) {
+    let mut ticks = interval(REVIEWS_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match app.store().review_queue(app.clock().now()).await {
+            #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
+            Ok(queue) => {
+                metrics::gauge!("xueji_access_reviews_waiting").set(queue.waiting as f64);
+                metrics::gauge!("xueji_access_reviews_overdue").set(queue.overdue as f64);
+            }
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the queue of reviews is not counted");
             }
         }
     }

@@ -184,6 +184,15 @@ impl Session {
         self.ends.is_none_or(|end| now < end)
     }
 
+    /// Whether one of the roles that are held may state a purpose.
+    pub fn may_state(&self, purpose: PurposeId) -> bool {
+        let Policy { purposes, roles, .. } = &*self.policy;
+        let may = |held: &Held| {
+            purposes.get(purpose).is_some_and(|purpose| purpose.may_state(roles, held.pair.role))
+        };
+        self.held.iter().any(may)
+    }
+
     /// The same grants read under what the policy grants for a purpose.
     pub fn purposed(self: &Arc<Self>, purpose: PurposeId) -> Arc<Self> {
         if self.purpose == Some(purpose) {

@@ -74,7 +74,7 @@ pub enum Group {
     Evaluation,
     /// Free text about a person.
     Narrative,
-    /// Who looked at a record, when and as what: about the student, yet told by nobody of the student.
+    /// Who looked at a record, when, as what and why: about the student as much as about who looked.
     Trace,
     /// Not personal: names of schools, courses, terms.
     Organisation,
@@ -133,12 +133,6 @@ impl Group {
     /// Whether the group is about a person.
     pub fn personal(self) -> bool {
         self != Group::Organisation
-    }
-
-    /// Whether showing a value of the group in full is put on record. Who looked at the record is not
-    /// put on record again: it would grow with each reading of itself.
-    pub fn disclosed(self) -> bool {
-        self.personal() && self != Group::Trace
     }
 }
 

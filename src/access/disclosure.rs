@@ -1,8 +1,9 @@
 //! The record of what one answer discloses: who saw which personal columns of which students in full.
 //!
 //! A disclosure is a personal column shown in full to anybody but the student and the guardians.
-//! Every group but *organisation* and *trace* is personal; counts, means and other figures are no
-//! disclosure, and neither is the mere existence of a row. Nothing here writes, and no value is held.
+//! Every group but *organisation* is personal; counts, means and other figures are no disclosure, and
+//! neither is the mere existence of a row. Reading this record itself is one for whoever can put a
+//! pupil to it. Nothing here writes, and no value is held.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,11 +99,23 @@ pub fn of_one_student(noun: &Noun) -> bool {
     noun.shape.hangs == super::view::Hangs::Student || noun.shape.hangs.of_student()
 }
 
+/// The record of disclosures, as a noun.
+const LOG: &str = "disclosure";
+
+/// Whether reading rows of the noun in full is put on record: they tell of one student. Of the record
+/// itself that is so for whoever sees pupils. To an auditor, who sees none, it tells of nobody; a line
+/// for each reading of the lines would make the record grow with being read, and never be read whole.
+pub fn recorded(session: &Session, noun: &Noun, registry: &Registry) -> bool {
+    let sees_pupils =
+        || registry.get("student").is_some_and(|student| session.seeing(student) != 0);
+    of_one_student(noun) && (noun.shape.name != LOG || sees_pupils())
+}
+
 /// Whether showing a field in full can be a disclosure: it is personal, or computed from what is.
 pub fn personal(noun: &Noun, field: usize, registry: &Registry) -> bool {
     let shape = &noun.shape.fields[field];
     match shape.class {
-        Class::Column | Class::Reference => shape.group.disclosed(),
+        Class::Column | Class::Reference => shape.group.personal(),
         // An outlet speaks of many; what is computed of what was seen says no more than that.
         Class::Outlet | Class::Seen => false,
         Class::Derived(sources) => sources.iter().any(|source| {
@@ -111,7 +124,7 @@ pub fn personal(noun: &Noun, field: usize, registry: &Registry) -> bool {
                 Some(&noun.shape.fields[noun.field(field)?])
             });
             // A source that is not found is taken for personal: the record says too much, never too little.
-            found.is_none_or(|source| source.group.disclosed())
+            found.is_none_or(|source| source.group.personal())
         }),
     }
 }

@@ -20,6 +20,8 @@ pub struct Writing {
     pub backend: DbBackend,
     /// Today in the deployment's time zone.
     pub today: NaiveDate,
+    /// Who asks, where a row is somebody's for what they did; nobody when it is not asked for a person.
+    pub account: Option<Uuid>,
 }
 
 /// A condition that no row meets.
@@ -248,6 +250,45 @@ fn organisation_covered(id: Expr, places: &Places, reach: Reach, writing: Writin
     }
 }
 
+/// `grant` (an alias of `access_grant`) is one that whoever asks has given to a substitute at a place that
+/// the reach covers, and that has not ended by a revocation or its last day.
+fn given(grant: &'static str, reach: Reach, places: &Places, writing: Writing) -> Expr {
+    let Some(account) = writing.account else { return nothing() };
+    let col = |column: &'static str| Expr::col((grant, column));
+    let within = class_group_covered(col("class_group_id"), reach, places, writing);
+    let level = match reach {
+        Reach::YearLevel => among(col("year_level_id"), &places.year_levels, writing.backend),
+        Reach::School => col("year_level_id").in_subquery(
+            Query::select()
+                .column(("yl", "id"))
+                .from_as("year_level", "yl")
+                .and_where(among(
+                    Expr::col(("yl", "school_id")),
+                    &places.organisations,
+                    writing.backend,
+                ))
+                .to_owned(),
+        ),
+        Reach::Anywhere
+        | Reach::Own
+        | Reach::Ward
+        | Reach::Opened
+        | Reach::Teaching
+        | Reach::Class
+        | Reach::Region => nothing(),
+    };
+    col("granted_by_id")
+        .eq(Expr::val(account))
+        .and(col("ended_at").is_null())
+        .and(col("until").is_null().or(col("until").gte(writing.today)))
+        .and(within.or(level))
+}
+
+/// The reaches at which a duty is given to a substitute.
+const fn gives(reach: Reach) -> bool {
+    matches!(reach, Reach::Teaching | Reach::Class | Reach::YearLevel | Reach::School)
+}
+
 fn staff_on_duty(staff: Expr, class_group: impl Fn(Expr) -> Expr, writing: Writing) -> Expr {
     staff.in_subquery(
         Query::select()
@@ -269,6 +310,7 @@ pub const fn covers(hangs: Hangs, reach: Reach) -> bool {
             matches!(reach, Reach::Anywhere | Reach::YearLevel | Reach::School | Reach::Region)
         }
         Hangs::Open => anywhere,
+        Hangs::Grant | Hangs::Account => anywhere || gives(reach),
     }
 }
 
@@ -323,6 +365,16 @@ pub fn covered(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing)
                 nothing()
             }
         }
+        Hangs::Grant | Hangs::Account if reach == Reach::Anywhere => everything(),
+        Hangs::Grant | Hangs::Account if !gives(reach) => nothing(),
+        Hangs::Grant => given(alias, reach, places, writing),
+        Hangs::Account => col("id").in_subquery(
+            Query::select()
+                .column(("gv", "account_id"))
+                .from_as("access_grant", "gv")
+                .and_where(given("gv", reach, places, writing))
+                .to_owned(),
+        ),
         Hangs::Exam => match reach {
             Reach::Anywhere => everything(),
             Reach::Own | Reach::Ward | Reach::Opened | Reach::Teaching | Reach::Class => nothing(),
@@ -371,6 +423,8 @@ pub fn row_rule(hangs: Hangs, alias: &'static str, held: &Held, writing: Writing
             | Hangs::Staff
             | Hangs::Duty
             | Hangs::Open
+            | Hangs::Grant
+            | Hangs::Account
             | Hangs::Exam,
             _,
         ) => None,
@@ -395,7 +449,8 @@ mod tests {
             organisations: vec![id],
         };
         let today = NaiveDate::default();
-        let writing = Writing { backend: DbBackend::Sqlite, today };
+        let account = Some(id);
+        let writing = Writing { backend: DbBackend::Sqlite, today, account };
         for hangs in [
             Hangs::Student,
             Hangs::OfStudent,
@@ -405,6 +460,8 @@ mod tests {
             Hangs::Staff,
             Hangs::Duty,
             Hangs::Open,
+            Hangs::Grant,
+            Hangs::Account,
         ] {
             for reach in Reach::ALL {
                 let pair = Pair { role: RoleId(1), reach };

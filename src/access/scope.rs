@@ -159,7 +159,8 @@ impl Scope {
     }
 
     fn writing(&self) -> Writing {
-        Writing { backend: self.caller.backend, today: self.caller.today() }
+        let account = Some(self.caller.account().uuid());
+        Writing { backend: self.caller.backend, today: self.caller.today(), account }
     }
 
     fn any_of(&self, bits: u64, alias: &'static str) -> Expr {

@@ -145,6 +145,10 @@ pub enum Hangs {
     Duty,
     /// Names and calendars that every signed-in caller may read.
     Open,
+    /// A grant: whoever gave it to a substitute and holds the place above it, while it has not ended.
+    Grant,
+    /// An account: whoever has given it a duty that has not ended.
+    Account,
     /// An examination: every signed-in caller may read it, and an act on it is placed by its school
     /// and year level.
     Exam,

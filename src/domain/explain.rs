@@ -211,6 +211,8 @@ fn narrowed(hangs: Hangs, reach: Reach) -> Option<Why> {
             | Hangs::Staff
             | Hangs::Duty
             | Hangs::Exam
+            | Hangs::Grant
+            | Hangs::Account
             | Hangs::Open,
             _,
         ) => None,

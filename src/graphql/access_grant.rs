@@ -11,8 +11,9 @@ use crate::access::view::Join;
 use crate::view;
 
 view! {
-    /// A role that an account holds with a reach, for a time (授权).
-    pub struct AccessGrant from access_grant, hangs Open;
+    /// A role that an account holds with a reach, for a time (授权). Whoever gave a duty to a substitute
+    /// finds it here until it ends.
+    pub struct AccessGrant from access_grant, hangs Grant;
     fields {
         /// Name of the role as in the policy files.
         role: String = Directory,
@@ -45,6 +46,12 @@ view! {
     relations {
         /// The account.
         account: one account by Join::To("account_id"), key account_id;
+        /// The class group at which the role is held, or in which the course is taught.
+        class_group: one class_group by Join::To("class_group_id"), key class_group_id;
+        /// The course, for a teacher of it.
+        course: one course by Join::To("course_id"), key course_id;
+        /// The year level at which the role is held.
+        year_level: one year_level by Join::To("year_level_id"), key year_level_id;
         /// The account that gave it to a substitute.
         granted_by: one account by Join::To("granted_by_id"), key granted_by_id;
         /// The grant that it was given from.

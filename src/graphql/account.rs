@@ -8,7 +8,7 @@ use crate::view;
 
 view! {
     /// A login (账号).
-    pub struct Account from account, hangs Open;
+    pub struct Account from account, hangs Account;
     fields {
         /// Name to sign in with; upper and lower case differ.
         login: String = Directory,

@@ -8,6 +8,7 @@ use xueji_entity::value::Language;
 
 use super::scalar::sentence;
 use crate::access::caller::Caller;
+use crate::domain::exceptional::PURPOSE;
 use crate::domain::{KEY_REUSED, VERSION};
 use crate::error::{Error, Why};
 
@@ -20,6 +21,16 @@ fn why(error: &Error) -> Why {
         Error::NotFound { kind } => Why::new(
             format!("there is no such {kind}, or it is not yours to see"),
             format!("没有此 {kind}，或您无权查看"),
+        ),
+        Error::Forbidden { act, columns } if act == PURPOSE => Why::new(
+            format!(
+                "{act}: your roles may not state the purpose {}; viewer.purposes lists those they may",
+                columns.join(", ")
+            ),
+            format!(
+                "{act}：您的角色不能以 {} 为用途；可用的用途见 viewer.purposes",
+                columns.join("、")
+            ),
         ),
         Error::Forbidden { act, columns } => Why::new(
             format!("your roles do not allow: {act} {}", columns.join(", ")),
@@ -58,6 +69,7 @@ fn extend(error: &Error, extensions: &mut ErrorExtensionValues) {
         Error::Invalid { field, .. } => extensions.set("field", field.as_ref()),
         Error::Refused { rule, .. } => extensions.set("rule", *rule),
         Error::Limit { what, .. } => extensions.set("limit", *what),
+        Error::Forbidden { act, .. } if act == PURPOSE => extensions.set("field", PURPOSE),
         Error::Forbidden { columns, .. } => extensions.set(
             "coordinates",
             async_graphql::Value::from(columns.iter().map(String::as_str).collect::<Vec<_>>()),

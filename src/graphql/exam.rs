@@ -84,8 +84,8 @@ impl ExamPublishPayload {
         self.done.scores
     }
 
-    /// How many pupils of the year level lack a score in one of the courses or more: a warning, which
-    /// stops nothing.
+    /// How many pupils who were in the year level on the day lack a score in one of the courses or more:
+    /// a warning, which stops nothing.
     async fn without_score(&self) -> u64 {
         self.done.without_score
     }

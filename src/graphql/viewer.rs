@@ -203,11 +203,12 @@ impl Viewer {
             .collect()
     }
 
-    /// The purposes that a request may state; some fields are shown for a purpose alone.
+    /// The purposes that your requests may state; some fields are shown for a purpose alone.
     async fn purposes(&self) -> Vec<Purpose> {
         let caller = &self.cx.caller;
         let purposes = caller.session.policy.purposes.iter();
         purposes
+            .filter(|(id, _)| caller.session.may_state(*id))
             .map(|(_, purpose)| Purpose {
                 code: purpose.code.clone(),
                 label: match caller.language {

@@ -28,6 +28,29 @@ const READY_TIME: Duration = Duration::from_secs(5);
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
+/// What the record of disclosures and the acts count.
+const COUNTERS: [(&str, &str); 7] = [
+    ("statements_total", "Statements that requests took"),
+    ("disclosure_lines_total", "Lines of the record of disclosures that are durable"),
+    ("disclosure_commits_total", "Commits that these lines took"),
+    ("disclosure_failures_total", "Lines that could not be written; their answers were not sent"),
+    ("acts_total", "Acts on record, by action and outcome: done or denied"),
+    ("limit_refusals_total", "Acts refused because of a limit by the hour"),
+    ("purpose_refusals_total", "Requests with a purpose that none of the roles held may state"),
+];
+
+const GAUGES: [(&str, &str); 4] = [
+    ("disclosure_waiting_lines", "Lines that wait for their commit"),
+    ("disclosure_index_lag_seconds", "How long the oldest line that is not indexed has waited"),
+    ("access_reviews_waiting", "Opened records whose review is not decided"),
+    ("access_reviews_overdue", "Those of them whose review is overdue"),
+];
+
+const HISTOGRAMS: [(&str, &str); 2] = [
+    ("disclosure_batch_lines", "Lines that shared a commit"),
+    ("disclosure_commit_duration_seconds", "Time of a commit of the record in seconds"),
+];
+
 /// The process's one recorder, whichever router asks first.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -69,6 +92,15 @@ pub fn metrics_handle() -> &'static PrometheusHandle {
             format!("{PREFIX}_http_request_duration_seconds"),
             "Time to an answer in seconds"
         );
+        for (name, what) in COUNTERS {
+            metrics::describe_counter!(format!("{PREFIX}_{name}"), what);
+        }
+        for (name, what) in GAUGES {
+            metrics::describe_gauge!(format!("{PREFIX}_{name}"), what);
+        }
+        for (name, what) in HISTOGRAMS {
+            metrics::describe_histogram!(format!("{PREFIX}_{name}"), what);
+        }
         super::live::describe();
         handle
     })

@@ -22,6 +22,7 @@ mod progress;
 pub mod reached;
 pub mod read;
 pub mod relay;
+pub mod reviews;
 pub mod snapshot;
 pub mod sole;
 mod sql;

@@ -50,7 +50,7 @@ impl Store {
         reach: Reach,
         today: NaiveDate,
     ) -> Result<Reached> {
-        let writing = Writing { backend: self.backend(), today };
+        let writing = Writing { backend: self.backend(), today, account: None };
         let Some(role) = role else {
             let mut accounts = Query::select();
             accounts

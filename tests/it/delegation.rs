@@ -12,7 +12,7 @@ use xueji::access::caller::{Grant, Place, Session};
 use xueji::access::table::{Reach, RoleId};
 use xueji_entity::audit::AuditOutcome;
 use xueji_entity::value::{AccessGrantId, AccountId, ClassGroupId, OrganisationId};
-use xueji_entity::{access_grant, account, audit, outbox, staff};
+use xueji_entity::{access_grant, account, act_try, audit, outbox, staff};
 
 use super::support::answer::Answer;
 use super::support::app::{App, Hand, today};
@@ -313,6 +313,186 @@ async fn an_account_elsewhere_is_not_found_like_one_that_is_not_there() {
     assert_eq!(a.code(), "NOT_FOUND", "{}", a.text);
     assert_eq!(a.without_request_id(), b.without_request_id());
     assert_eq!(a.without_request_id(), c.without_request_id());
+}
+
+const GIVEN: &str = "{ accessGrants { totalCount nodes { id role reach since until reason
+    classGroup { name } yearLevel { id } account { login displayName } } } }";
+
+#[tokio::test]
+async fn the_giver_finds_what_was_given_until_it_ends_and_nobody_else_does() {
+    let (app, hand, seed) = school().await;
+    let (school, class) = (seed.schools[0].id, seed.first());
+    let level = seed.schools[0].levels[0].id;
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, school).await;
+    assert_eq!(teacher.ask(GIVEN).await.at("/accessGrants/totalCount"), 0);
+    let given = class_to(&teacher, &app, class.id, &substitute, (today(), later(6))).await;
+    let id = given.at("/grantDelegate/grantId").clone();
+    let list = teacher.ask(GIVEN).await;
+    assert_eq!(list.at("/accessGrants/totalCount"), 1, "{}", list.text);
+    let node = &list.at("/accessGrants/nodes")[0];
+    assert_eq!(node["id"], id);
+    assert_eq!((&node["role"], &node["reach"]), (&json!("homeroom_teacher"), &json!("class")));
+    assert_eq!((&node["since"], &node["until"]), (&json!(today()), &json!(later(6))));
+    assert!(node["classGroup"]["name"].is_string() && node["yearLevel"].is_null(), "{node}");
+    assert_eq!(node["account"]["login"], json!(substitute.login().await));
+    assert!(node["account"]["displayName"].is_null() && node["reason"].is_null(), "{node}");
+    // One by one as well, and not by what was not given by oneself.
+    let one = format!("{{ accessGrant(id: {id}) {{ until account {{ login }} }} }}");
+    assert_eq!(teacher.ask(&one).await.at("/accessGrant/until"), &json!(later(6)));
+    let own = teacher.ask("{ viewer { grants { id } } }").await;
+    let mine = format!("{{ accessGrant(id: {}) {{ until }} }}", own.at("/viewer/grants/0/id"));
+    assert_eq!(teacher.ask(&mine).await.code(), "NOT_FOUND");
+
+    // What the head gives is the head's list; everybody else's stays empty, theirs who hold it included.
+    let head = app.year_head(level);
+    let second = colleague(&app, school).await;
+    class_to(&head, &app, class.id, &second, (today(), later(2))).await.data();
+    let listed = head.ask(GIVEN).await;
+    assert_eq!(listed.at("/accessGrants/totalCount"), 1, "{}", listed.text);
+    let login = listed.at("/accessGrants/nodes/0/account/login");
+    assert_eq!(login, &json!(second.login().await));
+    holds(&substitute, "homeroom_teacher").await;
+    for person in [
+        &substitute,
+        &app.homeroom_teacher(class.id),
+        &app.homeroom_teacher(seed.class(0, 0, 1).id),
+        &app.year_head(level),
+        &app.principal(school),
+        &app.vice_principal(school),
+        &app.registrar(school),
+        &app.county_officer(seed.counties[0]),
+        &app.privacy_officer(seed.province),
+        &app.guardian(class.students[0]),
+        &app.stranger(),
+    ] {
+        let nothing = person.ask(GIVEN).await;
+        assert_eq!(nothing.at("/accessGrants/totalCount"), 0, "{:?} {}", person.held, nothing.text);
+        assert_eq!(person.ask(&one).await.code(), "NOT_FOUND", "{:?}", person.held);
+        let accounts = person.ask("{ accounts { totalCount } }").await;
+        assert_eq!(accounts.at("/accounts/totalCount"), 0, "{:?}", person.held);
+    }
+    let all = app.administrator().ask(GIVEN).await;
+    assert!(all.at("/accessGrants/totalCount").as_i64().unwrap() > 2, "{}", all.text);
+    // To whom is told by following the reference alone: no account is found by its login.
+    let asked =
+        teacher.ask("{ accounts(filter: { login: { startsWith: \"l\" } }) { totalCount } }");
+    assert_eq!(asked.await.code(), "FORBIDDEN");
+
+    // What has ended is on nobody's list: taken back, or past its last day.
+    let input = json!({ "input": { "grantId": id } });
+    teacher.query(REVOKE, input).await.data();
+    let after = teacher.ask(GIVEN).await;
+    assert_eq!(after.at("/accessGrants/totalCount"), 0, "{}", after.text);
+    assert_eq!(teacher.ask("{ accounts { totalCount } }").await.at("/accounts/totalCount"), 0);
+    hand.on(TimeDelta::hours(48));
+    assert_eq!(head.ask(GIVEN).await.at("/accessGrants/totalCount"), 1, "the last day counts");
+    hand.on(TimeDelta::hours(24));
+    assert_eq!(head.ask(GIVEN).await.at("/accessGrants/totalCount"), 0);
+}
+
+#[tokio::test]
+async fn a_role_that_gave_at_another_place_shows_nothing_here() {
+    let (app, _, seed) = school().await;
+    let class = seed.first();
+    // Gave as the head of the year, and is the teacher of another class: the list is that of the place.
+    let level = seed.schools[0].levels[0].id;
+    let both = app.homeroom_teacher(seed.class(0, 1, 0).id).and(
+        "year_head",
+        Reach::YearLevel,
+        Place::YearLevel(level.uuid()),
+    );
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    app.homeroom_teacher(class.id).account().await;
+    class_to(&both, &app, class.id, &substitute, (today(), later(2))).await.data();
+    assert_eq!(both.ask(GIVEN).await.at("/accessGrants/totalCount"), 1);
+    access_grant::Entity::update_many()
+        .col_expr(access_grant::Column::EndedAt, Expr::val(super::support::app::clock().now()))
+        .filter(access_grant::Column::AccountId.eq(both.account().await))
+        .filter(access_grant::Column::Role.eq("year_head"))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let started = Instant::now();
+    while both.ask(GIVEN).await.at("/accessGrants/totalCount") != 0 {
+        assert!(started.elapsed() < Duration::from_secs(2), "who heads nothing has given nothing");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_guessed_counts_is_on_record_and_runs_into_the_limit_of_the_hour() {
+    let (app, hand, seed) = school().await;
+    let class = seed.first();
+    let teacher = app.homeroom_teacher(class.id);
+    let substitute = colleague(&app, seed.schools[0].id).await;
+    let elsewhere = colleague(&app, seed.schools[1].id).await.login().await;
+    let barred = colleague(&app, seed.schools[0].id).await;
+    barred.disable().await;
+    let barred = barred.login().await;
+    let input = |login: &str| {
+        json!({ "input": {
+            "role": "homeroom_teacher", "placeId": app.id("class_group", class.id),
+            "toLogin": login, "until": later(2), "reason": "Mkill for a week",
+        } })
+    };
+    let guesses = [elsewhere.as_str(), barred.as_str(), "login-of-nobody"];
+    let (first, statements) = teacher.counted(DELEGATE, input(guesses[0])).await;
+    assert_eq!(first.code(), "NOT_FOUND", "{}", first.text);
+    for guess in &guesses[1..] {
+        let (again, others) = teacher.counted(DELEGATE, input(guess)).await;
+        assert_eq!(again.without_request_id(), first.without_request_id(), "{guess}");
+        assert_eq!(others, statements, "the same statements: {guess}");
+    }
+    // The own login is no way to learn the holder's for nothing.
+    let own = teacher.login().await;
+    let staff = staff::Entity::find()
+        .filter(staff::Column::OrganisationId.eq(seed.schools[0].id))
+        .one(app.db())
+        .await
+        .unwrap()
+        .unwrap();
+    account::Entity::update_many()
+        .col_expr(account::Column::StaffId, Expr::val(staff.id.uuid()))
+        .filter(account::Column::Id.eq(teacher.account().await))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let holder = teacher.query(DELEGATE, input(&own)).await;
+    assert_eq!(holder.error()["extensions"]["rule"], "GRANT_TO_HOLDER", "{}", holder.text);
+    let tries = act_try::Entity::find().count(app.db()).await.unwrap();
+    assert_eq!(tries, 4, "each guess counts");
+    let lines = audit::Entity::find().order_by_asc(audit::Column::Id).all(app.db()).await.unwrap();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            assert_eq!(
+                (line.action.as_str(), line.outcome),
+                ("grant.delegate", AuditOutcome::Denied)
+            );
+            let text = format!("{line:?}");
+            assert!(guesses.iter().all(|guess| !text.contains(guess)), "{text}");
+            line.detail.as_deref().unwrap_or_default()
+        })
+        .collect();
+    let expected = ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "RULE_REFUSED GRANT_TO_HOLDER"];
+    assert_eq!(said, expected);
+    // The limit is reached by misses alone, and holds for the right login as well.
+    for _ in 4..30 {
+        assert_eq!(teacher.query(DELEGATE, input("login-of-nobody")).await.code(), "NOT_FOUND");
+    }
+    let right = input(&substitute.login().await);
+    let over = teacher.query(DELEGATE, right.clone()).await;
+    assert_eq!(over.code(), "LIMIT_EXCEEDED", "{}", over.text);
+    assert_eq!(over.error()["extensions"]["limit"], "grant.delegate");
+    let miss = teacher.query(DELEGATE, input("login-of-nobody")).await;
+    assert_eq!(miss.without_request_id(), over.without_request_id(), "a miss is told no more");
+    assert_eq!(act_try::Entity::find().count(app.db()).await.unwrap(), 30);
+    let given = access_grant::Entity::find()
+        .filter(access_grant::Column::AccountId.eq(substitute.account().await));
+    assert_eq!(given.count(app.db()).await.unwrap(), 0, "nothing was given");
+    hand.on(TimeDelta::minutes(61));
+    teacher.query(DELEGATE, right).await.data();
 }
 
 #[tokio::test]

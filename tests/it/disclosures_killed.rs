@@ -1,35 +1,20 @@
 //! A server process that is killed leaves no answered disclosure without a record.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use xueji::auth::jwt::Claims;
-use xueji::clock::Clock;
 use xueji::store::connect::connect;
 use xueji::store::disclosures::Disclosures;
 
-use crate::command::settings;
-use crate::support::app::{App, signer};
+use crate::support::app::App;
+use crate::support::process::Program;
 use crate::support::seed::Shape;
-
-/// The program, killed when dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.0.kill();
-        self.0.wait().unwrap();
-    }
-}
 
 /// One request on a connection of its own: the body of an answer that arrived whole.
 async fn ask(address: SocketAddr, token: &str, request_id: &str) -> Option<Value> {
@@ -55,36 +40,16 @@ async fn a_killed_server_leaves_no_answered_disclosure_without_a_record() {
     let (app, seed) = App::school_of(Shape { classes: 1, students: 3 }).await;
     // The process has the real day, on which the grants and memberships of the tests hold as well.
     let teacher = app.homeroom_teacher(seed.first().id);
-    let account = uuid::Uuid::from(teacher.account().await).to_string();
+    let account = teacher.account().await;
     drop(teacher);
     let place = app.into_place();
-    let folder = TempDir::new().unwrap();
-    let mut args = settings(folder.path(), &place.url);
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let at = args.iter().position(|arg| arg == "--listen").unwrap();
-    args[at + 1] = listen.to_string();
-    let signer = signer(folder.path());
-    for arg in &mut args {
-        *arg = arg.replace("main:EdDSA:", &format!("{}:EdDSA:", signer.kid()));
-    }
-    let now = u64::try_from(Clock::system(chrono_tz::UTC).now().timestamp()).unwrap();
-    let claims =
-        Claims { sub: account, iss: "issuer".to_owned(), iat: now, exp: now + 3_600, jti: None };
-    let token: Arc<str> = signer.sign(&claims, "xueji").unwrap().into();
+    let program = Program::on(&place.url, &[]);
+    let listen = program.address;
+    let token: Arc<str> = program.token(account).into();
 
     let mut answered: BTreeSet<String> = BTreeSet::new();
     for round in 0..3 {
-        let child = Command::new(env!("CARGO_BIN_EXE_xueji"))
-            .env_clear()
-            .current_dir(folder.path())
-            .arg("serve")
-            .args(&args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut server = Server(child);
+        let mut server = program.start();
         let started = Instant::now();
         while ask(listen, &token, &format!("round-{round}-first")).await.is_none() {
             assert!(started.elapsed() < Duration::from_secs(30), "the server does not answer");

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{Days, NaiveDate};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
@@ -16,7 +17,9 @@ use xueji_entity::audit::AuditOutcome;
 use xueji_entity::exam::ExamState;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{ExamId, StudentId};
-use xueji_entity::{audit, enrollment, exam, history, idempotency, outbox, score, student};
+use xueji_entity::{
+    audit, class_membership, enrollment, exam, history, idempotency, outbox, score, student,
+};
 
 use super::support::answer::Answer;
 use super::support::app::App;
@@ -148,6 +151,16 @@ async fn it_leaves_history_one_audit_line_and_an_event_for_each_pupil_without_va
     let detail: Value = serde_json::from_str(lines[0].detail.as_ref().unwrap()).unwrap();
     assert_eq!(detail["exam"]["updated"], json!([exam.uuid().to_string()]));
     assert_eq!(detail["score"]["updated"].as_array().unwrap().len(), 6);
+    // The history is kept by student; the examination is of none, so the line says what it was and is.
+    assert_eq!(
+        detail["exam"]["turned"],
+        json!([{
+            "row": exam.uuid().to_string(),
+            "before": { "state": "draft" },
+            "after": { "state": "published" },
+        }])
+    );
+    assert!(detail["score"].get("turned").is_none(), "a score has its line in the history");
 
     let events = events(&app).await;
     let mut told: BTreeMap<StudentId, BTreeSet<String>> = BTreeMap::new();
@@ -324,6 +337,70 @@ async fn who_has_left_gets_the_score_and_is_not_counted() {
     let variables = json!({ "id": app.id("student", left), "exam": app.id("exam", exam) });
     let seen = app.guardian(left).query(SCORES, variables).await;
     assert_eq!(seen.at("/student/scores/totalCount"), 1);
+}
+
+/// Takes the scores of the examination away but those of one pupil.
+async fn only_of(app: &App, exam: ExamId, pupil: StudentId) {
+    score::Entity::update_many()
+        .col_expr(score::Column::Lifecycle, "deleted".into())
+        .filter(score::Column::ExamId.eq(exam))
+        .filter(score::Column::StudentId.ne(pupil))
+        .exec(app.db())
+        .await
+        .unwrap();
+}
+
+/// Gives the class memberships of a pupil other days.
+async fn member(app: &App, pupil: StudentId, since: NaiveDate, until: Option<NaiveDate>) {
+    class_membership::Entity::update_many()
+        .col_expr(class_membership::Column::Since, since.into())
+        .col_expr(class_membership::Column::Until, until.into())
+        .filter(class_membership::Column::StudentId.eq(pupil))
+        .exec(app.db())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_score_counts_of_whoever_was_in_the_class_on_the_day_and_of_nobody_else() {
+    let (app, seed) = App::school().await;
+    let (exam, pupil) = (level(&seed).draft, seed.first().students[0]);
+    let reviewer = app.reviewer(seed.schools[0].id);
+    let day = exam::Entity::find_by_id(exam).one(app.db()).await.unwrap().unwrap().starts_on;
+    only_of(&app, exam, pupil).await;
+    // Came after the day: the only score is of somebody who did not sit it.
+    member(&app, pupil, day + Days::new(1), None).await;
+    let empty = publish(&reviewer, input(&app, exam)).await;
+    assert_eq!(empty.error()["extensions"]["rule"], "exam.scores", "{}", empty.text);
+    untouched(&app, exam).await;
+    // Left before the day.
+    member(&app, pupil, day - Days::new(9), Some(day - Days::new(1))).await;
+    let empty = publish(&reviewer, input(&app, exam)).await;
+    assert_eq!(empty.error()["extensions"]["rule"], "exam.scores", "{}", empty.text);
+    // Left on the day itself, and is nobody's at this school today: has sat it.
+    member(&app, pupil, day - Days::new(9), Some(day)).await;
+    enrollment::Entity::update_many()
+        .col_expr(enrollment::Column::SchoolId, seed.schools[1].id.uuid().into())
+        .col_expr(enrollment::Column::YearLevelId, seed.schools[1].levels[0].id.uuid().into())
+        .filter(enrollment::Column::StudentId.eq(pupil))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let answer = publish(&reviewer, input(&app, exam)).await;
+    assert_eq!(answer.at("/examPublish/scores"), 0, "none whom the reviewer sees");
+    assert_eq!(answer.at("/examPublish/withoutScore"), 5, "the others of the year level");
+    let told: Vec<_> = events(&app).await.iter().map(|event| event.student_id).collect();
+    assert_eq!(told, [Some(pupil)]);
+}
+
+#[tokio::test]
+async fn who_came_after_the_day_lacks_no_score() {
+    let (app, seed) = App::school().await;
+    let exam = level(&seed).draft;
+    let day = exam::Entity::find_by_id(exam).one(app.db()).await.unwrap().unwrap().starts_on;
+    member(&app, seed.first().students[1], day + Days::new(1), None).await;
+    let answer = publish(&app.reviewer(seed.schools[0].id), input(&app, exam)).await;
+    assert_eq!(answer.at("/examPublish/withoutScore"), 5, "{}", answer.text);
 }
 
 #[tokio::test]

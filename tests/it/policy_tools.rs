@@ -66,6 +66,8 @@ async fn an_expectation_that_does_not_hold_names_its_line_and_the_policy_line() 
         ("registra, school, student.name, full", "there is no role registra"),
         ("registrar, class, student.name, full", "may not be held at class"),
         ("registrar, school, student.name, blurred", "is no sight"),
+        ("registrar, school, student.name, at most full", "holds whatever the policy says"),
+        ("registrar, school, student.name, at least hidden", "holds whatever the policy says"),
         ("registrar, school, student.name, full, peek", "`peek` is no use"),
         ("registrar, school, group shoes, full", "there is no column of the group shoes"),
         ("registrar, school", "is not `role, reach, column, sight, uses`"),
@@ -306,6 +308,35 @@ async fn a_policy_that_masks_more_is_a_narrower_one() {
         );
     }
     assert!(diff(&old, &old, &catalogue()).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_shown_for_a_purpose_alone_is_a_difference_too() {
+    let old = policy().await;
+    let mut source = Source::shipped();
+    let text = source.files.get_mut("student.csv").unwrap();
+    let line =
+        "p, student.phone, county_officer, region, full, filter, dropout_return transfer_review";
+    let less = "p, student.phone, county_officer, region, full, filter, dropout_return";
+    assert!(text.contains(line));
+    *text = text.replace(line, less);
+    let new = Policy::compile(source, &catalogue()).await.unwrap();
+    let said = |old: &Policy, new: &Policy| -> Vec<String> {
+        diff(old, new, &catalogue()).iter().map(ToString::to_string).collect()
+    };
+    let officers = ["city_officer", "county_officer", "province_officer"];
+    let narrowed = officers.map(|role| {
+        format!("narrowed {role}/region student.phone for transfer_review: full filter -> masked")
+    });
+    let mut found = said(&old, &new);
+    found.sort();
+    assert_eq!(found, narrowed);
+    let widened = officers.map(|role| {
+        format!("widened  {role}/region student.phone for transfer_review: masked -> full filter")
+    });
+    let mut found = said(&new, &old);
+    found.sort();
+    assert_eq!(found, widened);
 }
 
 /// The numbers of a difference are those of the lists that the same people read.

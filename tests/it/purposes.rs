@@ -4,7 +4,9 @@
 use axum::http::StatusCode;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
+use xueji::access::caller::Place;
 use xueji::access::policy::Source;
+use xueji::access::table::{Reach, RoleId};
 use xueji_entity::audit;
 
 use super::support::app::App;
@@ -61,7 +63,68 @@ async fn a_purpose_widens_nobody_whom_its_lines_do_not_name() {
         let plain = person.query(PHONE, first(&app, &seed)).await;
         for (_, purpose) in policy.purposes.iter() {
             let asked = person.query_for(&purpose.code, PHONE, first(&app, &seed)).await;
-            assert_eq!(asked.without_request_id(), plain.without_request_id(), "{name}");
+            let held = person.holding().filter_map(|held| policy.roles.id(&held.role));
+            if held.chain([RoleId::ANYONE]).any(|role| purpose.may_state(&policy.roles, role)) {
+                assert_eq!(asked.without_request_id(), plain.without_request_id(), "{name}");
+            } else {
+                assert_eq!(asked.code(), "FORBIDDEN", "{name} {}: {}", purpose.code, asked.text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purpose_is_stated_by_the_roles_that_the_policy_names_and_refused_to_others_by_name() {
+    let (app, seed) = App::school().await;
+    let (school, class) = (seed.schools[0].id, seed.first());
+    // What is refused is refused in a query and in an act alike, before anything is read.
+    let check = "mutation { identityNumberCheck(input: { number: \"11010519491231002X\" }) { registered } }";
+    for person in [app.subject_teacher(class.id, seed.courses[0]), app.guardian(class.students[0])]
+    {
+        for document in ["{ students { totalCount } }", check] {
+            let (answer, statements) =
+                person.counted_for("transfer_review", document, json!({})).await;
+            assert_eq!(answer.code(), "FORBIDDEN", "{}", answer.text);
+            assert_eq!(answer.error()["extensions"]["field"], "Xueji-Purpose", "{}", answer.text);
+            let message = answer.message();
+            assert!(message.contains("transfer_review"), "{message}");
+            assert!(message.contains("viewer.purposes"), "what to do: {message}");
+            assert!(answer.body["data"].is_null(), "{}", answer.text);
+            assert_eq!(statements, 0);
+        }
+    }
+    let chinese = app.guardian(class.students[0]).in_chinese();
+    let refused = chinese.query_for("aid_review", "{ students { totalCount } }", json!({})).await;
+    assert!(refused.message().contains("用途"), "{}", refused.message());
+    // Those who are named, and those who inherit from them.
+    for person in [
+        app.registrar(school),
+        app.reviewer(school),
+        app.principal(school),
+        app.county_officer(seed.counties[0]),
+        app.province_officer(seed.province),
+        // One role of several is enough.
+        app.guardian(class.students[0]).and(
+            "registrar",
+            Reach::School,
+            Place::Organisation(school.uuid()),
+        ),
+    ] {
+        let asked = person.query_for("transfer_review", "{ students { totalCount } }", json!({}));
+        asked.await.data();
+    }
+    // The viewer is told those alone that it may state, and may state each of them.
+    let document = "{ viewer { purposes { code } } }";
+    for (person, some, not) in [
+        (app.guardian(class.students[0]), "rights_request", "transfer_review"),
+        (app.homeroom_teacher(class.id), "dropout_return", "aid_review"),
+        (app.aid_officer(school), "aid_review", "enrolment_check"),
+    ] {
+        let codes = person.ask(document).await.texts("/viewer/purposes", "code");
+        assert!(codes.iter().any(|code| code == some), "{codes:?}");
+        assert!(codes.iter().all(|code| code != not), "{codes:?}");
+        for code in codes {
+            person.query_for(&code, document, json!({})).await.data();
         }
     }
 }
@@ -106,7 +169,7 @@ async fn the_purpose_stands_in_the_audit_line() {
     let document =
         "mutation($input: StudentRevealInput!) { studentReveal(input: $input) { value } }";
     let input = json!({ "input": {
-        "id": app.id("student", class.students[0]), "coordinate": "Student.idNumber",
+        "id": app.id("student", class.students[0]), "coordinate": "Student.currentAddress",
     } });
     teacher.query_for("home_contact", document, input).await.data();
     let lines = audit::Entity::find().order_by_asc(audit::Column::Id).all(app.db()).await.unwrap();

@@ -46,23 +46,23 @@ async fn one_masked_value_is_shown_and_the_act_is_on_record() {
     let class = seed.first();
     let teacher = app.homeroom_teacher(class.id);
     let id = app.id("student", class.students[0]);
-    let number = bare(&app, &id, "id_number").await;
-    let answer = reveal(&teacher, &id, "Student.idNumber").await;
-    assert_eq!(answer.at("/studentReveal/value"), &json!(number));
-    assert_eq!(answer.at("/studentReveal/coordinate"), "Student.idNumber");
+    let address = bare(&app, &id, "current_address").await;
+    let answer = reveal(&teacher, &id, "Student.currentAddress").await;
+    assert_eq!(answer.at("/studentReveal/value"), &json!(address));
+    assert_eq!(answer.at("/studentReveal/coordinate"), "Student.currentAddress");
 
     let line = lines(&app).await.remove(0);
     assert_eq!((line.action.as_str(), line.outcome), ("student.reveal", AuditOutcome::Done));
     assert_eq!(line.noun.as_deref(), Some("student"));
     assert_eq!(line.row_id, Some(class.students[0].uuid()));
-    assert_eq!(line.columns.as_deref(), Some("id_number"));
+    assert_eq!(line.columns.as_deref(), Some("current_address"));
     assert_eq!(line.purpose.as_deref(), Some("home_contact"));
-    assert!(!format!("{line:?}").contains(&number), "no value on record");
-    assert!(!logs::text().contains(&number), "no value in the log");
+    assert!(!format!("{line:?}").contains(&address), "no value on record");
+    assert!(!logs::text().contains(&address), "no value in the log");
     // It widens nothing: the next read is masked as before.
-    let document = "query($id: ID!) { student(id: $id) { idNumber } }";
+    let document = "query($id: ID!) { student(id: $id) { currentAddress } }";
     let read = teacher.query(document, json!({ "id": id })).await;
-    assert!(read.at("/student/idNumber").as_str().unwrap().contains('*'));
+    assert!(read.at("/student/currentAddress").as_str().unwrap().contains('*'));
 }
 
 #[tokio::test]
@@ -86,11 +86,34 @@ async fn a_row_that_hangs_from_the_pupil_is_revealed_under_its_own_lines() {
 }
 
 #[tokio::test]
+async fn an_identity_number_is_revealed_to_those_who_approve_and_to_nobody_who_teaches() {
+    let (app, seed) = App::school().await;
+    let class = seed.first();
+    let id = app.id("student", class.students[0]);
+    let number = bare(&app, &id, "id_number").await;
+    let school = seed.schools[0].id;
+    for person in [app.reviewer(school), app.principal(school), app.vice_principal(school)] {
+        let answer = reveal(&person, &id, "Student.idNumber").await;
+        assert_eq!(answer.at("/studentReveal/value"), &json!(number), "{:?}", person.held);
+    }
+    for person in [
+        app.homeroom_teacher(class.id),
+        app.year_head(seed.schools[0].levels[0].id),
+        app.opened(class.students[0]),
+        app.subject_teacher(class.id, seed.courses[0]),
+    ] {
+        let refused = reveal(&person, &id, "Student.idNumber").await;
+        assert_eq!(refused.code(), "FORBIDDEN", "{:?} {}", person.held, refused.text);
+        assert!(!refused.text.contains(&number));
+    }
+}
+
+#[tokio::test]
 async fn without_a_purpose_nothing_is_shown() {
     let (app, seed) = App::school().await;
     let teacher = app.homeroom_teacher(seed.first().id);
     let id = app.id("student", seed.first().students[0]);
-    let answer = teacher.query(REVEAL, input(&id, "Student.idNumber")).await;
+    let answer = teacher.query(REVEAL, input(&id, "Student.currentAddress")).await;
     assert_eq!(answer.code(), "INVALID_INPUT", "{}", answer.text);
     assert_eq!(answer.error()["extensions"]["field"], "Xueji-Purpose");
     assert_eq!(tries(&app).await, 0);
@@ -102,11 +125,12 @@ async fn another_row_is_not_found_like_one_that_was_never_issued() {
     let teacher = app.homeroom_teacher(seed.first().id);
     let foreign = app.id("student", seed.class(0, 0, 1).students[0]);
     let never = app.id("student", uuid::Uuid::now_v7());
-    let (a, first) =
-        teacher.counted_for("home_contact", REVEAL, input(&foreign, "Student.idNumber")).await;
+    let (a, first) = teacher
+        .counted_for("home_contact", REVEAL, input(&foreign, "Student.currentAddress"))
+        .await;
     let (b, second) =
-        teacher.counted_for("home_contact", REVEAL, input(&never, "Student.idNumber")).await;
-    let c = reveal(&teacher, "Student_nonsense", "Student.idNumber").await;
+        teacher.counted_for("home_contact", REVEAL, input(&never, "Student.currentAddress")).await;
+    let c = reveal(&teacher, "Student_nonsense", "Student.currentAddress").await;
     assert_eq!(a.code(), "NOT_FOUND", "{}", a.text);
     assert_eq!(a.without_request_id(), b.without_request_id());
     assert_eq!(a.without_request_id(), c.without_request_id());
@@ -138,6 +162,7 @@ async fn a_column_that_is_not_to_be_revealed_is_refused_alike_whether_or_not_a_v
     // Hidden, masked without the use, and of a role that may reveal nothing.
     let subject = app.subject_teacher(class.id, seed.courses[0]);
     for (person, coordinate) in [
+        (&teacher, "Student.idNumber"),
         (&teacher, "Student.householdPlace"),
         (&teacher, "Student.homeAddress"),
         (&teacher, "Student.nationalStudentNumber"),
@@ -164,9 +189,10 @@ async fn two_roles_on_two_classes_are_not_put_together() {
     let (app, seed) = App::school().await;
     let (own, taught) = (seed.class(0, 0, 0), seed.class(0, 0, 1));
     let both = app.homeroom_teacher(own.id).and_subject_teacher(taught.id, seed.courses[0]);
-    let mine = reveal(&both, &app.id("student", own.students[0]), "Student.idNumber").await;
+    let mine = reveal(&both, &app.id("student", own.students[0]), "Student.currentAddress").await;
     assert!(mine.at("/studentReveal/value").is_string());
-    let other = reveal(&both, &app.id("student", taught.students[0]), "Student.idNumber").await;
+    let other =
+        reveal(&both, &app.id("student", taught.students[0]), "Student.currentAddress").await;
     assert_eq!(other.code(), "NOT_FOUND", "the act reaches the own class: {}", other.text);
 }
 
@@ -199,7 +225,7 @@ async fn the_hour_has_its_limit_whoever_counts() {
     let teacher = Arc::new(app.homeroom_teacher(class.id));
     let id = app.id("student", class.students[0]);
     // Requests at once count one after the other.
-    let at_once = (0..34).map(|_| reveal(&teacher, &id, "Student.idNumber"));
+    let at_once = (0..34).map(|_| reveal(&teacher, &id, "Student.currentAddress"));
     let answers = futures_util::future::join_all(at_once).await;
     let shown = answers.iter().filter(|answer| answer.code().is_empty()).count();
     assert_eq!(shown, 30, "as many as the hour allows");
@@ -217,9 +243,9 @@ async fn the_hour_has_its_limit_whoever_counts() {
     assert_eq!(denied, over.len() as u64, "each refusal is on record");
     // Somebody else has an hour of their own.
     let other = app.homeroom_teacher(class.id);
-    reveal(&other, &id, "Student.idNumber").await.data();
+    reveal(&other, &id, "Student.currentAddress").await.data();
     hand.on(TimeDelta::minutes(59));
-    assert_eq!(reveal(&teacher, &id, "Student.idNumber").await.code(), "LIMIT_EXCEEDED");
+    assert_eq!(reveal(&teacher, &id, "Student.currentAddress").await.code(), "LIMIT_EXCEEDED");
     hand.on(TimeDelta::minutes(2));
-    reveal(&teacher, &id, "Student.idNumber").await.data();
+    reveal(&teacher, &id, "Student.currentAddress").await.data();
 }

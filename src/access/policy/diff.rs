@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::access::catalogue::{Catalogue, Coordinate};
+use crate::access::catalogue::{Catalogue, Coordinate, FieldId};
 use crate::access::policy::Policy;
 use crate::access::policy::explain::words;
-use crate::access::table::{Pair, Reach, Table, Uses};
+use crate::access::table::{Pair, Reach, Uses};
 
 /// How a cell or an action changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,35 +120,39 @@ fn cell_words(uses: Uses) -> String {
     all.join(" ")
 }
 
-/// The purposes that a line of either policy asks for, each with its table in both.
-fn purposed<'p>(old: &'p Policy, new: &'p Policy) -> Vec<(&'p str, &'p Table, &'p Table)> {
+/// The purposes that a line of either policy asks for, by code.
+fn purposes<'p>(old: &'p Policy, new: &'p Policy) -> BTreeSet<&'p str> {
     let asked = |policy: &'p Policy| {
-        let codes = policy.purposes.iter().filter(|(id, _)| policy.asks_for(*id));
-        codes.map(|(_, purpose)| purpose.code.as_str())
+        let all = policy.purposes.iter();
+        all.filter(|(id, _)| policy.asks_for(*id)).map(|(_, purpose)| purpose.code.as_str())
     };
-    let table = |policy: &'p Policy, code: &str| policy.table_for(policy.purposes.id(code));
-    let codes: BTreeSet<&str> = asked(old).chain(asked(new)).collect();
-    codes.into_iter().map(|code| (code, table(old, code), table(new, code))).collect()
+    asked(old).chain(asked(new)).collect()
+}
+
+/// What a pair may do with a column, for a purpose where one is named and its role may state it.
+fn uses(policy: &Policy, pair: Option<&Pair>, field: FieldId, purpose: Option<&str>) -> Uses {
+    let Some(pair) = pair else { return Uses::default() };
+    let stated = purpose.and_then(|code| policy.purposes.id(code)).filter(|id| {
+        let purpose = policy.purposes.get(*id);
+        purpose.is_some_and(|purpose| purpose.may_state(&policy.roles, pair.role))
+    });
+    policy.table_for(stated).cell(*pair, field).uses
 }
 
 /// Every cell and action that differs, by role, reach and column. A cell that differs for a purpose in the same
 /// way as without one is named once.
 pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference> {
     let (before, after) = (pairs(old), pairs(new));
-    let purposed = purposed(old, new);
+    let purposes = purposes(old, new);
     let named: BTreeSet<&Named> = before.keys().chain(after.keys()).collect();
     let mut found = Vec::new();
     for (role, reach) in named {
         let key = (role.clone(), *reach);
         let (was, is) = (before.get(&key), after.get(&key));
         for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
-            let uses = |table: &Table, pair: Option<&Pair>| {
-                pair.map(|pair| table.cell(*pair, field).uses).unwrap_or_default()
-            };
-            let plain = (uses(&old.table, was), uses(&new.table, is));
-            let for_purposes = purposed.iter().map(|(code, old, new)| {
-                (Some((*code).to_owned()), (uses(old, was), uses(new, is)))
-            });
+            let both = |purpose| (uses(old, was, field, purpose), uses(new, is, field, purpose));
+            let plain = both(None);
+            let for_purposes = purposes.iter().map(|code| (Some((*code).to_owned()), both(Some(code))));
             let others = for_purposes.filter(|(_, both)| *both != plain);
             for (purpose, (was, is)) in std::iter::once((None, plain)).chain(others) {
                 if let Some(change) = Change::of(&allowed(was), &allowed(is)) {

@@ -27,6 +27,7 @@ use crate::access::table::{Pair, Reach, Sight};
 /// The expectations that the shipped policy is held against.
 const SHIPPED: &[(&str, &str)] = &[
     ("contract.csv", include_str!("../../../policies/tests/contract.csv")),
+    ("exceptional.csv", include_str!("../../../policies/tests/exceptional.csv")),
     ("groups.csv", include_str!("../../../policies/tests/groups.csv")),
 ];
 
@@ -159,8 +160,17 @@ impl Expectations {
     }
 }
 
-/// A table that holds for the policy as it is: the most open sight of each role in each group. It is a
-/// beginning, to be read against what should be.
+/// What a draft says of a sight.
+fn bound(sight: Sight) -> &'static str {
+    match sight {
+        Sight::Hidden => "hidden",
+        Sight::Masked => "at most masked",
+        Sight::Full => "full",
+    }
+}
+
+/// A table that holds for the policy as it is: each role in each group, and column by column where a
+/// group is not of one sight. It is a beginning, to be read against what should be.
 pub fn draft(policy: &Policy, catalogue: &Catalogue) -> String {
     let mut text = "role, reach, column, sight, uses\n".to_owned();
     for &pair in policy.table.pairs().iter().filter(|pair| **pair != Pair::ANYONE) {
@@ -168,20 +178,37 @@ pub fn draft(policy: &Policy, catalogue: &Catalogue) -> String {
         let (name, chinese) =
             role.map(|role| (role.name.as_str(), role.chinese.as_str())).unwrap_or_default();
         text.push_str(&format!("\n# {chinese}, {}\n", pair.reach.chinese()));
+        let reach = pair.reach.word();
         for group in Group::ALL.into_iter().filter(|group| group.personal()) {
-            let most = (0..)
-                .zip(&catalogue.coordinates)
-                .filter(|(_, coordinate)| coordinate.group == group)
-                .map(|(field, _)| policy.table.cell(pair, field).uses.sight())
-                .max();
-            let sight = match most {
-                None => continue,
-                Some(Sight::Hidden) => "hidden",
-                Some(Sight::Masked) => "at most masked",
-                Some(Sight::Full) => "at most full",
-            };
-            let reach = pair.reach.word();
-            text.push_str(&format!("{name}, {reach}, group {}, {sight}\n", group.words().0));
+            let mut nouns: BTreeMap<&str, Vec<(String, Sight)>> = BTreeMap::new();
+            for (field, known) in (0..).zip(&catalogue.coordinates) {
+                if known.group == group {
+                    let sight = policy.table.cell(pair, field).uses.sight();
+                    nouns.entry(known.noun).or_default().push((known.name(), sight));
+                }
+            }
+            let all: BTreeSet<Sight> = nouns.values().flatten().map(|(_, sight)| *sight).collect();
+            if all.last().is_some_and(|most| *most < Sight::Full) {
+                let sight = bound(all.last().copied().unwrap_or(Sight::Hidden));
+                text.push_str(&format!("{name}, {reach}, group {}, {sight}\n", group.words().0));
+                continue;
+            }
+            for (noun, columns) in nouns {
+                let group = group.words().0;
+                match columns.as_slice() {
+                    [(_, first), rest @ ..] if rest.iter().all(|(_, sight)| sight == first) => {
+                        let sight = bound(*first);
+                        let line = format!("{name}, {reach}, group {group} of {noun}, {sight}\n");
+                        text.push_str(&line);
+                    }
+                    columns => {
+                        for (column, sight) in columns {
+                            let sight = bound(*sight);
+                            text.push_str(&format!("{name}, {reach}, {column}, {sight}\n"));
+                        }
+                    }
+                }
+            }
         }
     }
     text
@@ -378,8 +405,16 @@ fn want(text: &str) -> Result<Want, String> {
         "may" => Ok(Want::May(true)),
         "may not" => Ok(Want::May(false)),
         text => match (text.strip_prefix("at most "), text.strip_prefix("at least ")) {
-            (Some(word), _) => sight(word.trim()).map(Want::AtMost),
-            (_, Some(word)) => sight(word.trim()).map(Want::AtLeast),
+            (Some(word), _) => match sight(word.trim())? {
+                Sight::Full => Err(format!("`{text}` holds whatever the policy says; write full")),
+                most => Ok(Want::AtMost(most)),
+            },
+            (_, Some(word)) => match sight(word.trim())? {
+                Sight::Hidden => {
+                    Err(format!("`{text}` holds whatever the policy says; write hidden"))
+                }
+                least => Ok(Want::AtLeast(least)),
+            },
             (None, None) => sight(text).map(Want::Exactly),
         },
     }

@@ -58,7 +58,7 @@ pub(super) fn check(source: &Source, catalogue: &Catalogue) -> (Checked, Vec<Pro
         .map(|why| Problem::file("", why).of("catalogue"))
         .collect();
     let roles = Roles::read(source, &mut problems);
-    let purposes = Purposes::read(source, &mut problems);
+    let purposes = Purposes::read(source, &roles, &mut problems);
     let disclosure = Disclosure::read(source, &roles, &mut problems);
     let mut lint = Lint {
         catalogue,
@@ -277,12 +277,31 @@ impl Lint<'_> {
             ));
         }
         fits(coordinate, sight, uses).map_err(|why| fault("use", why))?;
+        self.stated(pair.role, &purposes)?;
         let shown = match sight {
             Sight::Hidden => Uses::NONE,
             Sight::Masked => Uses::MASKED,
             Sight::Full => Uses::FULL,
         };
         Ok((field, Said::Grants(pair, uses.union(shown), purposes)))
+    }
+
+    /// A purpose that nobody who has the line may state would show nothing, whatever the line says.
+    fn stated(&self, role: RoleId, asked: &[PurposeId]) -> Result<(), Fault> {
+        let Checked { roles, purposes: known, .. } = &self.checked;
+        let unheard = asked.iter().filter_map(|id| known.get(*id)).find(|purpose| {
+            !roles.iter().any(|(heir, _)| roles.has(heir, role) && purpose.may_state(roles, heir))
+        });
+        let Some(purpose) = unheard else { return Ok(()) };
+        let name = roles.get(role).map_or("?", |role| role.name.as_str());
+        let code = &purpose.code;
+        Err(fault(
+            "unreachable",
+            format!(
+                "{name} may not state the purpose {code}; name the role in {}, or drop the purpose here",
+                purposes::FILE
+            ),
+        ))
     }
 
     fn no_column(&self, name: &str) -> Fault {

@@ -1,9 +1,13 @@
-//! The purposes of `purposes.csv`: what an answer may be wanted for, by code and in both languages.
+//! The purposes of `purposes.csv`: what an answer may be wanted for, by code and in both languages, and who
+//! may say so.
 //!
 //! It reads and checks that one file; which lines ask for a purpose stands in the noun files.
 
 use crate::access::policy::Problem;
+use crate::access::policy::fault::near;
+use crate::access::policy::roles::Roles;
 use crate::access::policy::source::Source;
+use crate::access::table::RoleId;
 
 /// The name of the file.
 pub(super) const FILE: &str = "purposes.csv";
@@ -27,6 +31,15 @@ pub struct Purpose {
     pub english: String,
     /// The name in Chinese: 转学核办.
     pub chinese: String,
+    /// The roles that may state it, with those that inherit from them; everybody, when none is named.
+    pub roles: Vec<RoleId>,
+}
+
+impl Purpose {
+    /// Whether whoever holds the role may state it.
+    pub fn may_state(&self, roles: &Roles, role: RoleId) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|named| roles.has(role, *named))
+    }
 }
 
 /// All purposes by id.
@@ -52,19 +65,27 @@ impl Purposes {
     }
 
     /// Reads `purposes.csv`, which may be left out; what is wrong is added to the problems.
-    pub(super) fn read(source: &Source, problems: &mut Vec<Problem>) -> Purposes {
+    pub(super) fn read(source: &Source, roles: &Roles, problems: &mut Vec<Problem>) -> Purposes {
         let mut purposes = Purposes::default();
         for line in source.lines(FILE) {
             let outcome = match line.cells.as_slice() {
-                ["u", code, english, chinese] => purposes.add(code, english, chinese),
-                _ => Err("is not `u, code, English name, Chinese name`".to_owned()),
+                ["u", code, english, chinese] => purposes.add(code, english, chinese, Vec::new()),
+                ["u", code, english, chinese, named] => named_roles(roles, named)
+                    .and_then(|named| purposes.add(code, english, chinese, named)),
+                _ => Err("is not `u, code, English name, Chinese name, roles`".to_owned()),
             };
             problems.extend(outcome.err().map(|why| Problem::line(FILE, line.number, why)));
         }
         purposes
     }
 
-    fn add(&mut self, code: &str, english: &str, chinese: &str) -> Result<(), String> {
+    fn add(
+        &mut self,
+        code: &str,
+        english: &str,
+        chinese: &str,
+        roles: Vec<RoleId>,
+    ) -> Result<(), String> {
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if code.is_empty() || code.len() > CODE_BYTES || !code.chars().all(word) {
             return Err(format!(
@@ -84,6 +105,7 @@ impl Purposes {
             code: code.to_owned(),
             english: english.to_owned(),
             chinese: chinese.to_owned(),
+            roles,
         });
         Ok(())
     }
@@ -102,4 +124,20 @@ impl Purposes {
         }
         Ok(ids)
     }
+}
+
+/// The roles that a line names, separated by blanks.
+fn named_roles(roles: &Roles, words: &str) -> Result<Vec<RoleId>, String> {
+    let mut named = Vec::new();
+    for word in words.split_whitespace() {
+        let role = roles.id(word).ok_or_else(|| {
+            let near = near(word, roles.iter().map(|(_, role)| role.name.as_str()));
+            format!("there is no role {word}{near}")
+        })?;
+        if named.contains(&role) {
+            return Err(format!("the role {word} is named twice"));
+        }
+        named.push(role);
+    }
+    Ok(named)
 }

@@ -16,7 +16,7 @@ use crate::access::filter::Key;
 use crate::domain::Cx;
 use crate::domain::act::{Act, key_id};
 use crate::error::{Error, Result, Why};
-use crate::store::exam::{Exam, Score};
+use crate::store::exam::{Exam, Score, Scored};
 use crate::store::tx::{Event, Tx};
 
 /// The examination to publish, as it came.
@@ -34,7 +34,7 @@ pub struct Published {
     pub students: u64,
     /// Scores that were not published before.
     pub scores: u64,
-    /// Pupils of the year level who lack a score in one of the courses or more.
+    /// Pupils who were in the year level on the day and lack a score in one of the courses or more.
     pub without_score: u64,
 }
 
@@ -43,7 +43,7 @@ pub struct Published {
 pub struct Facts {
     exam: Exam,
     scores: Vec<Score>,
-    without_score: u64,
+    scored: Scored,
 }
 
 /// Publishes the scores of an examination.
@@ -59,16 +59,16 @@ impl Act for Publish {
     async fn load(&self, tx: &Tx) -> Result<Facts> {
         let exam = tx.exam(self.exam).await?;
         // An examination that is out already has nothing to count.
-        let (scores, without_score) = match exam.state {
-            ExamState::Draft => (tx.scores_of(&exam).await?, tx.without_score(&exam).await?),
-            ExamState::Published | ExamState::Locked => (Vec::new(), 0),
+        let (scores, scored) = match exam.state {
+            ExamState::Draft => (tx.scores_of(&exam).await?, tx.scored(&exam).await?),
+            ExamState::Published | ExamState::Locked => (Vec::new(), Scored::default()),
         };
-        Ok(Facts { exam, scores, without_score })
+        Ok(Facts { exam, scores, scored })
     }
 
     async fn write(&self, tx: &mut Tx, facts: Facts) -> Result<Published> {
-        let Facts { exam, scores, without_score } = facts;
-        decide(exam.state, scores.len())?;
+        let Facts { exam, scores, scored: Scored { any, without_score } } = facts;
+        decide(exam.state, any)?;
         let fresh: Vec<&Score> = scores.iter().filter(|score| !score.published).collect();
         tx.exam_publish(&exam, &fresh).await?;
         let mut by_student: BTreeMap<Uuid, (Vec<Uuid>, bool)> = BTreeMap::new();
@@ -94,14 +94,14 @@ impl Act for Publish {
     }
 }
 
-/// The rules: once, and not without a score.
-fn decide(state: ExamState, scores: usize) -> Result<()> {
+/// The rules: once, and not without a score of somebody who sat it, wherever that pupil is today.
+fn decide(state: ExamState, any: bool) -> Result<()> {
     match state {
-        ExamState::Draft if scores == 0 => Err(Error::Refused {
+        ExamState::Draft if !any => Err(Error::Refused {
             rule: "exam.scores",
             why: Why::new(
-                "this examination has no score yet; enter scores before publishing it",
-                "本次考试还没有成绩；请先录入成绩再发布",
+                "this examination has no score yet of anybody who sat it; enter scores before publishing it",
+                "本次考试还没有参考学生的成绩；请先录入成绩再发布",
             ),
         }),
         ExamState::Draft => Ok(()),
@@ -129,17 +129,17 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::entered(ExamState::Draft, 1, None)]
-    #[case::nothing_entered(ExamState::Draft, 0, Some("exam.scores"))]
-    #[case::out(ExamState::Published, 1, Some("exam.state"))]
-    #[case::locked(ExamState::Locked, 1, Some("exam.state"))]
-    #[case::locked_and_empty(ExamState::Locked, 0, Some("exam.state"))]
+    #[case::entered(ExamState::Draft, true, None)]
+    #[case::nothing_entered(ExamState::Draft, false, Some("exam.scores"))]
+    #[case::out(ExamState::Published, true, Some("exam.state"))]
+    #[case::locked(ExamState::Locked, true, Some("exam.state"))]
+    #[case::locked_and_empty(ExamState::Locked, false, Some("exam.state"))]
     fn published_once(
         #[case] state: ExamState,
-        #[case] scores: usize,
+        #[case] any: bool,
         #[case] refused_by: Option<&str>,
     ) {
-        match (decide(state, scores), refused_by) {
+        match (decide(state, any), refused_by) {
             (Ok(()), None) => {}
             (Err(Error::Refused { rule, .. }), Some(expected)) => assert_eq!(rule, expected),
             (other, _) => panic!("{state:?}: {other:?}"),

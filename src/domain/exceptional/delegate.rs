@@ -63,6 +63,33 @@ pub struct Delegated {
     pub until: NaiveDate,
 }
 
+/// What came of a try; it is kept for a repetition whatever came of it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Came {
+    Given(Delegated),
+    /// The school has no such account.
+    Nobody,
+    /// The account holds the duty already.
+    Holder,
+    /// The account holds too many kinds of roles.
+    Full,
+}
+
+impl Came {
+    fn result(self) -> Result<Delegated> {
+        match self {
+            Self::Given(delegated) => Ok(delegated),
+            Self::Nobody => Err(Error::not_found("Account")),
+            Self::Holder => Err(super::refused(
+                "GRANT_TO_HOLDER",
+                "this account holds the duty already; name somebody else",
+                "该账户已担任此职；请指定其他人",
+            )),
+            Self::Full => Err(too_many_pairs()),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Delegating<'d> {
     delegate: &'d Delegate,
@@ -72,7 +99,7 @@ struct Delegating<'d> {
 
 /// Gives a duty to a substitute.
 pub async fn delegate(cx: &Cx, delegate: &Delegate, key: Option<&str>) -> Result<Delegated> {
-    cx.act(&Delegating { delegate, limits: cx.budget.exceptional }, key).await
+    cx.act(&Delegating { delegate, limits: cx.budget.exceptional }, key).await?.result()
 }
 
 /// The refusal of one pair more than an account can hold.
@@ -194,42 +221,56 @@ async fn source(tx: &Tx, given: &Given) -> Result<(Holder, Lies)> {
 impl Act for Delegating<'_> {
     const ACTION: Action = Action::GrantDelegate;
     type Facts = (Holder, Lies);
-    type Done = Delegated;
+    type Done = Came;
 
     async fn load(&self, tx: &Tx) -> Result<(Holder, Lies)> {
         source(tx, &self.delegate.given).await
     }
 
-    async fn write(&self, tx: &mut Tx, (from, lies): (Holder, Lies)) -> Result<Delegated> {
+    async fn write(&self, tx: &mut Tx, (from, lies): (Holder, Lies)) -> Result<Came> {
         let Delegate { to, since, until, reason, .. } = self.delegate;
         let reason = super::reason("reason", reason, 2, 500)?;
         let since = since.unwrap_or(tx.caller().today());
         days(tx.caller().today(), since, *until, &from, self.limits.delegation_days)?;
         let an_hour = self.limits.delegations_per_hour;
         tx.count_try(Rate { what: "grant.delegate", an_hour }).await?;
-        let Some(account) = tx.colleague(to, lies.school).await? else {
-            return Err(Error::not_found("Account"));
+        // A try that comes to nothing is kept: each of them could be a guess at a login.
+        let account = match find(tx, to, &from, lies).await? {
+            Ok(account) => account,
+            Err(came) => {
+                if let Err(error) = came.result() {
+                    tx.miss(&error);
+                }
+                return Ok(came);
+            }
         };
-        if account == tx.caller().account().uuid() || account == from.account {
-            return Err(super::refused(
-                "GRANT_TO_HOLDER",
-                "this account holds the duty already; name somebody else",
-                "该账户已担任此职；请指定其他人",
-            ));
-        }
-        let pairs = tx.pairs_of(account).await?;
-        let known = pairs
-            .iter()
-            .any(|(role, reach)| *role == from.duty.role && reach == from.duty.reach.word());
-        // *Anyone*, and a record that may be opened, need a place too.
-        if !known && pairs.len() + 3 > MOST_PAIRS {
-            return Err(too_many_pairs());
-        }
         let new = NewGrant { account, from: &from, since, until: *until, reason: &reason };
         let grant = tx.give(new).await?;
         tx.event(changed(account, grant));
-        Ok(Delegated { grant, since, until: *until })
+        Ok(Came::Given(Delegated { grant, since, until: *until }))
     }
+}
+
+/// The account that the login names, if the duty may be given to it; what came of the try otherwise.
+async fn find(
+    tx: &Tx,
+    login: &str,
+    from: &Holder,
+    lies: Lies,
+) -> Result<std::result::Result<Uuid, Came>> {
+    let Some(account) = tx.colleague(login, lies.school).await? else {
+        return Ok(Err(Came::Nobody));
+    };
+    if account == tx.caller().account().uuid() || account == from.account {
+        return Ok(Err(Came::Holder));
+    }
+    let pairs = tx.pairs_of(account).await?;
+    let known = pairs
+        .iter()
+        .any(|(role, reach)| *role == from.duty.role && reach == from.duty.reach.word());
+    // *Anyone*, and a record that may be opened, need a place too.
+    let full = !known && pairs.len() + 3 > MOST_PAIRS;
+    Ok(if full { Err(Came::Full) } else { Ok(account) })
 }
 
 fn changed(account: Uuid, grant: Uuid) -> Event {

@@ -11,7 +11,7 @@ use xueji_entity::value::{Fen, Thousandths, code};
 
 use super::fetch::{Below, Fetched, bound, write_position};
 use super::select::{CodePart, EdgeItem, Item, ListItem, ListNode, Node, PageItem};
-use crate::access::disclosure::{of_one_student, personal, through};
+use crate::access::disclosure::{personal, recorded, through};
 use crate::access::filter::Key;
 use crate::access::ledger::{Disclosed, Reason, Redaction};
 use crate::access::shown::{Leaf, RowPlan, Shown};
@@ -187,11 +187,11 @@ impl<'w> Writer<'w> {
     fn note(&self) {
         let noun = self.node.noun;
         let session = &self.cx.caller.session;
-        let of_students = of_one_student(noun);
+        let recorded = recorded(session, noun, self.cx.registry());
         let mut disclosed: Vec<(usize, Pair, BTreeMap<String, Option<RuleId>>)> = Vec::new();
         for (_, item) in &self.node.items {
             let Some((field, name)) = self.decided(item) else { continue };
-            let recorded = of_students && personal(noun, field, self.cx.registry());
+            let recorded = recorded && personal(noun, field, self.cx.registry());
             for (at, (cover, plan, count)) in self.plans.plans.iter().enumerate() {
                 let rule = plan.rule(field);
                 let (sight, reason) = match plan.sight(field) {

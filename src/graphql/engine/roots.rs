@@ -107,6 +107,14 @@ const ROOTS: &[Root] = &[
         list_doc: "The accounts that you may see, by login when no order is given.",
     },
     Root {
+        noun: "access_grant",
+        list: "accessGrants",
+        order: &[("since", true)],
+        one_doc: "One grant. `NOT_FOUND` when there is none or it is not yours to see.",
+        list_doc: "The grants that you may see: those that you gave to substitutes and that have not \
+                   ended, the newest first when no order is given.",
+    },
+    Root {
         noun: "disclosure",
         list: "disclosures",
         order: &[("at", true)],

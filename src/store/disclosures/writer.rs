@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use sea_orm::sea_query::{Expr, InsertStatement, Query, Value};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -41,7 +42,11 @@ impl Disclosures {
             queue
         });
         // The task ends with the queue alone; should it be gone, nothing can be written.
-        queue.send(Waiting { row, done }).map_err(|_closed| Error::Unavailable)?;
+        unwritten().increment(1.0);
+        if queue.send(Waiting { row, done }).is_err() {
+            unwritten().decrement(1.0);
+            return Err(Error::Unavailable);
+        }
         written.await.map_err(|_gone| Error::Unavailable)?
     }
 
@@ -49,6 +54,11 @@ impl Disclosures {
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
+}
+
+/// The lines that are not durable yet.
+fn unwritten() -> metrics::Gauge {
+    metrics::gauge!("xueji_disclosure_waiting_lines")
 }
 
 fn row(record: &Record) -> Result<Vec<Value>> {
@@ -71,7 +81,12 @@ async fn write(
     while waiting.recv_many(&mut batch, MOST).await > 0 {
         let (rows, done): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|line| (line.row, line.done)).unzip();
+        #[expect(clippy::cast_precision_loss, reason = "a batch has 256 lines at most")]
+        let lines = done.len() as f64;
         let outcomes = together(&db, clock, rows, &commits).await;
+        unwritten().decrement(lines);
+        let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count() as u64;
+        metrics::counter!("xueji_disclosure_failures_total").increment(failed);
         for (done, outcome) in done.into_iter().zip(outcomes) {
             // Nobody waits any more when the request was given up.
             let _given_up = done.send(outcome);
@@ -110,7 +125,10 @@ async fn commit(
 ) -> Result<()> {
     let count = rows.len() as u64;
     let insert = insert(clock, rows)?;
+    let begun = Instant::now();
     db.execute(&insert).await.map_err(failed)?;
+    metrics::histogram!("xueji_disclosure_commit_duration_seconds")
+        .record(begun.elapsed().as_secs_f64());
     commits.fetch_add(1, Ordering::Relaxed);
     metrics::counter!("xueji_disclosure_lines_total").increment(count);
     metrics::counter!("xueji_disclosure_commits_total").increment(1);

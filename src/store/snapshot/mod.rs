@@ -280,7 +280,7 @@ impl Store {
             .map_err(failed)?;
         self.number_students(&tx).await?;
         let today = wanted.day;
-        let writing = Writing { backend: self.backend(), today };
+        let writing = Writing { backend: self.backend(), today, account: None };
         for (table, columns, select) in facts::facts(number, writing) {
             let mut insert = Query::insert();
             insert.into_table(table).columns(columns.iter().copied());

@@ -178,7 +178,8 @@ pub struct ReachRow {
 
 impl Store {
     fn writing(&self, scope: &Scope) -> Writing {
-        Writing { backend: self.backend(), today: scope.caller().today() }
+        let account = Some(scope.caller().account().uuid());
+        Writing { backend: self.backend(), today: scope.caller().today(), account }
     }
 
     async fn figures(&self, scope: &Scope, mut query: SelectStatement) -> Result<Vec<QueryResult>> {

@@ -70,6 +70,7 @@ pub struct NewGrant<'g> {
     pub reason: &'g Narrative,
 }
 
+/// What a grant is read as, and written with.
 const HOLDER: [&str; 11] = [
     "id",
     "account_id",
@@ -220,20 +221,7 @@ impl Tx {
                 return Err(Error::internal("no such place is given"));
             }
         };
-        let columns = names(&[
-            "id",
-            "account_id",
-            "role",
-            "reach",
-            "class_group_id",
-            "course_id",
-            "year_level_id",
-            "since",
-            "until",
-            "granted_by_id",
-            "delegated_from_id",
-            "reason",
-        ]);
+        let columns = names(&[HOLDER.as_slice(), &["reason"]].concat());
         let values: Vec<Value> = vec![
             id.into(),
             new.account.into(),

@@ -56,6 +56,7 @@ impl Tx {
         let tries: i64 = row.try_get_by_index(0).map_err(failed)?;
         let first: Option<DateTime<Utc>> = row.try_get_by_index(1).map_err(failed)?;
         if tries >= i64::from(rate.an_hour) {
+            metrics::counter!("xueji_limit_refusals_total", "limit" => rate.what).increment(1);
             return Err(too_many(rate, first.unwrap_or(self.now) + hour));
         }
         let columns = names(&["id", "account_id", "action", "at"]);

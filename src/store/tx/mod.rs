@@ -157,6 +157,7 @@ impl Tx {
             return self.db.rollback().await.map_err(failed);
         }
         let touched = std::mem::take(&mut self.touched);
+        let outcome = if self.missed.is_some() { "denied" } else { "done" };
         let line = self.missed.take().unwrap_or_else(|| Line::done(&touched));
         let line = line.noting(self.note.take());
         self.execute(&audit(&self.caller, self.now, self.action, line)?).await?;
@@ -168,6 +169,7 @@ impl Tx {
         }
         self.meter();
         self.db.commit().await.map_err(failed)?;
+        counted(self.action, outcome);
         if told {
             self.store.wake.notify_one();
         }
@@ -225,6 +227,12 @@ impl Tx {
         };
         self.touched.get_mut(at).ok_or_else(|| Error::internal("a list lost its last entry"))
     }
+}
+
+/// Counts an act that is on record.
+fn counted(action: Action, outcome: &'static str) {
+    metrics::counter!("xueji_acts_total", "action" => action.name(), "outcome" => outcome)
+        .increment(1);
 }
 
 /// The held pairs that hold an action, as bits, with the columns each may set.

@@ -1,6 +1,8 @@
 //! What an act leaves behind besides its rows: one audit line, and events for others.
 //!
-//! Both name rows and columns and never hold a value. A denied act leaves a line as well.
+//! Both name rows and columns and never hold a value of a person. A row of no student has no history,
+//! which is kept by student: what such a row turned from and into stands in the line itself. A denied
+//! act leaves a line as well.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
@@ -12,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::audit::AuditOutcome;
 
-use super::{insert_into, names};
+use super::{counted, insert_into, names};
 use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::filter::Key;
@@ -43,6 +45,8 @@ pub(super) struct Touched {
     /// Rows of which something was shown by the act itself.
     pub(super) shown: Vec<Key>,
     pub(super) columns: BTreeSet<&'static str>,
+    /// What rows of no student turned from and into: they are in no student's history.
+    pub(super) turned: Vec<serde_json::Value>,
 }
 
 /// What an audit line says besides who, when and which action.
@@ -84,6 +88,9 @@ impl Line {
                     json!({"inserted": ids(&touched.inserted), "updated": ids(&touched.updated)});
                 if !touched.shown.is_empty() {
                     rows = json!({ "shown": ids(&touched.shown) });
+                }
+                if !touched.turned.is_empty() {
+                    rows["turned"] = json!(touched.turned);
                 }
                 (touched.noun, rows)
             })
@@ -161,7 +168,10 @@ impl Store {
         caller.meter.fetch_add(1, Ordering::Relaxed);
         self.statements.fetch_add(1, Ordering::Relaxed);
         match self.db.execute(&statement).await {
-            Ok(_) => error,
+            Ok(_) => {
+                counted(action, "denied");
+                error
+            }
             Err(other) => failed(other),
         }
     }

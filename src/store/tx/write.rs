@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Query, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::facts::field;
@@ -182,7 +182,8 @@ impl Tx {
     }
 
     /// Sets one column of a row of no student, which carries no version: what was read of the
-    /// column stands in for it, so that of two acts at once one is a `CONFLICT`.
+    /// column stands in for it, so that of two acts at once one is a `CONFLICT`. The history is kept
+    /// by student, so the audit line says what the column was and is; it is of no person.
     pub async fn turn(&mut self, row: &Found, column: &'static str, to: Cell) -> Result<()> {
         let noun = row.noun;
         self.settable(noun, &[column], [row.right].into_iter())?;
@@ -190,7 +191,11 @@ impl Tx {
         if of_student || noun.shape.lifecycle {
             return Err(Error::internal(format!("{} has a version of its own", noun.shape.name)));
         }
-        let kind = noun.shape.fields[field(noun, column)?].kind;
+        let shape = &noun.shape.fields[field(noun, column)?];
+        if shape.group.personal() {
+            return Err(Error::internal(format!("{}.{column} is personal", noun.shape.name)));
+        }
+        let kind = shape.kind;
         let odd = || Error::internal(format!("{}.{column} is of another type", noun.shape.name));
         let was = bound(kind, row.fact(column)?).ok_or_else(odd)?;
         let is = bound(kind, &to).ok_or_else(odd)?;
@@ -203,9 +208,15 @@ impl Tx {
         if self.execute(&update).await? != 1 {
             return Err(Error::Conflict { what: column.into() });
         }
+        let (before, after) = (told(row.fact(column)?, None), told(&to, None));
         let touched = self.touch(noun.shape.name)?;
         touched.updated.push(row.key);
         touched.columns.insert(column);
+        touched.turned.push(json!({
+            "row": row.key.id.to_string(),
+            "before": { column: before },
+            "after": { column: after },
+        }));
         Ok(())
     }
 

@@ -298,6 +298,11 @@ impl<'a> Person<'a> {
         *self.account.get_or_init(|| self.plant()).await
     }
 
+    /// The account, if it was planted.
+    pub(crate) fn known(&self) -> Option<Uuid> {
+        self.account.get().map(|account| account.uuid())
+    }
+
     async fn plant(&self) -> AccountId {
         let id = AccountId::new();
         let row = account::ActiveModel {

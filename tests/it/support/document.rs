@@ -17,6 +17,7 @@ pub(crate) const LISTS: &[(&str, &str)] = &[
     ("terms", "term"),
     ("aidProgrammes", "aid_programme"),
     ("accounts", "account"),
+    ("accessGrants", "access_grant"),
     ("accessReviews", "access_review"),
 ];
 

@@ -10,6 +10,7 @@ pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod oracle;
 pub(crate) mod place;
+pub(crate) mod process;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod snapshot;

@@ -10,8 +10,9 @@ use xueji::access::catalogue::Class;
 use xueji::access::policy::Policy;
 use xueji::access::table::{Pair, Reach, Sight, Uses};
 use xueji::access::view::{Hangs, Kind, Member, Noun};
+use xueji::graphql::REGISTRY;
 
-use super::app::App;
+use super::app::{App, today};
 use super::callers::{Held, Person};
 use super::truth::{Row, Truth};
 
@@ -20,6 +21,8 @@ pub(crate) struct Oracle<'a> {
     policy: &'a Policy,
     truth: &'a Truth,
     held: Vec<(Pair, &'a Held)>,
+    /// The account, where it is known: who has not asked yet has given nothing.
+    account: Option<Uuid>,
 }
 
 impl<'a> Oracle<'a> {
@@ -37,7 +40,7 @@ impl<'a> Oracle<'a> {
                 (Pair { role, reach: held.reach }, held)
             })
             .collect();
-        Self { policy, truth, held }
+        Self { policy, truth, held, account: person.known() }
     }
 
     /// The pairs that cover a row.
@@ -45,7 +48,7 @@ impl<'a> Oracle<'a> {
         let mut pairs: Vec<Pair> = self
             .held
             .iter()
-            .filter(|(_, held)| covers(self.truth, held, row))
+            .filter(|(_, held)| covers(self.truth, held, self.account, row))
             .map(|(pair, _)| *pair)
             .collect();
         if matches!(row.noun.shape.hangs, Hangs::Open | Hangs::Exam) {
@@ -166,7 +169,10 @@ impl<'a> Oracle<'a> {
         };
         let shape = &noun.shape.fields[field];
         let figure = matches!(shape.class, Class::Outlet);
-        if !of_student || !shape.group.personal() || noun.shape.name == "disclosure" || figure {
+        // The record itself tells of somebody to those who see pupils.
+        let student = REGISTRY.get("student").unwrap();
+        let nobodys = noun.shape.name == "disclosure" && !self.sees_noun(student);
+        if !of_student || !shape.group.personal() || nobodys || figure {
             return None;
         }
         let id = noun.id(field);
@@ -261,10 +267,17 @@ fn masked(row: &Row, field: usize, truth: &Value) -> Value {
 }
 
 /// Whether a grant covers a row, from the facts.
-fn covers(truth: &Truth, held: &Held, row: &Row) -> bool {
+fn covers(truth: &Truth, held: &Held, account: Option<Uuid>, row: &Row) -> bool {
     let student = row.student.unwrap_or(row.id);
     match row.noun.shape.hangs {
         Hangs::Open => held.reach == Reach::Anywhere,
+        Hangs::Grant => held.reach == Reach::Anywhere || gave(truth, held, account, row),
+        Hangs::Account => {
+            held.reach == Reach::Anywhere
+                || truth.of_noun("access_grant").any(|(_, grant)| {
+                    grant.keys["account_id"] == row.id && gave(truth, held, account, grant)
+                })
+        }
         Hangs::Exam => match held.place {
             Place::Anywhere => true,
             Place::YearLevel(id) => row.keys["year_level_id"] == id,
@@ -300,6 +313,27 @@ fn covers(truth: &Truth, held: &Held, row: &Row) -> bool {
             _ => row.keys.get("class_group_id").is_some_and(|id| covers_class(truth, held, *id)),
         },
     }
+}
+
+/// Whether the account gave this grant to a substitute, at a place that it holds as this, and it has not ended.
+fn gave(truth: &Truth, held: &Held, account: Option<Uuid>, grant: &Row) -> bool {
+    let ended = !grant.value("ended_at").is_null()
+        || grant.value("until").as_str().is_some_and(|until| until < today().to_string().as_str());
+    let small = [Reach::Teaching, Reach::Class, Reach::YearLevel, Reach::School];
+    let place = match (grant.keys.get("class_group_id"), grant.keys.get("year_level_id")) {
+        (Some(class), _) => covers_class(truth, held, *class),
+        (None, Some(level)) => match held.place {
+            Place::YearLevel(id) => id == *level,
+            Place::Organisation(id) => truth.classes.values().any(|at| *at == (id, *level)),
+            _ => false,
+        },
+        (None, None) => false,
+    };
+    small.contains(&held.reach)
+        && account.is_some()
+        && grant.keys.get("granted_by_id").copied() == account
+        && !ended
+        && place
 }
 
 fn covers_student(truth: &Truth, held: &Held, student: Uuid) -> bool {

@@ -8,6 +8,7 @@ use xueji::graphql::REGISTRY;
 
 use super::{Leaf, Path, leaves, paths};
 use crate::canary::everybody;
+use crate::support::answer::Answer;
 use crate::support::app::App;
 use crate::support::callers::Person;
 use crate::support::document::{in_schema, noun};
@@ -38,6 +39,16 @@ fn everywhere(app: &App, pairs: &[Pair], noun: &Noun, field: usize, uses: Uses) 
     let mut seeing = pairs.iter().filter(|pair| table.rows(**pair, noun.noun_id())).peekable();
     seeing.peek().is_some()
         && seeing.all(|pair| table.cell(*pair, noun.id(field)).uses.contains(uses))
+}
+
+/// Refused before any statement, by the name of the column, and told nothing else.
+#[track_caller]
+fn outright(who: &str, document: &str, (answer, statements): (Answer, u64), coordinate: &str) {
+    assert_eq!(answer.code(), "FORBIDDEN", "{who}: {document} {}", answer.text);
+    let named = &answer.error()["extensions"]["coordinates"];
+    assert_eq!(named, &json!([coordinate]), "{who}: {document}");
+    assert_eq!(statements, 0, "{who}: {document}");
+    assert!(answer.body["data"].is_null(), "{who}: {document} {}", answer.text);
 }
 
 /// Around a list of a noun: what leads to it from the root, as text before and behind it.
@@ -179,12 +190,8 @@ async fn a_condition_on_a_column_is_allowed_where_the_table_says_so_and_refused_
                     turn += 1;
                     ways[way] += 1;
                     let (document, variables) = written(way, path, noun, field, leaf);
-                    let (answer, statements) = person.counted(&document, variables).await;
-                    assert_eq!(answer.code(), "FORBIDDEN", "{name}: {document} {}", answer.text);
-                    let named = &answer.error()["extensions"]["coordinates"];
-                    assert_eq!(named, &json!([noun.coordinate(field)]), "{name}: {document}");
-                    assert_eq!(statements, 0, "{name}: {document}");
-                    assert!(answer.body["data"].is_null(), "{name}: {}", answer.text);
+                    let counted = person.counted(&document, variables).await;
+                    outright(name, &document, counted, &noun.coordinate(field));
                     refused += 1;
                 }
             }
@@ -267,11 +274,8 @@ async fn a_condition_through_a_relation_asks_for_the_right_to_the_reference_the_
                         allowed += 1;
                         continue;
                     };
-                    let (answer, statements) = person.counted(&document, json!({})).await;
-                    assert_eq!(answer.code(), "FORBIDDEN", "{name}: {document} {}", answer.text);
-                    let named = &answer.error()["extensions"]["coordinates"];
-                    assert_eq!(named, &json!([coordinate]), "{name}: {document}");
-                    assert_eq!(statements, 0, "{name}: {document}");
+                    let counted = person.counted(&document, json!({})).await;
+                    outright(name, &document, counted, &coordinate);
                     refused += 1;
                 }
             }
@@ -313,11 +317,8 @@ async fn an_order_is_allowed_where_every_row_shows_its_column() {
                     allowed += 1;
                     continue;
                 }
-                let (answer, statements) = person.counted(&order(""), json!({})).await;
-                assert_eq!(answer.code(), "FORBIDDEN", "{name}: {} {}", order(""), answer.text);
-                let named = &answer.error()["extensions"]["coordinates"];
-                assert_eq!(named, &json!([noun.coordinate(at)]), "{name}");
-                assert_eq!(statements, 0, "{name}: {}", order(""));
+                let counted = person.counted(&order(""), json!({})).await;
+                outright(name, &order(""), counted, &noun.coordinate(at));
                 refused += 1;
             }
         }
@@ -342,15 +343,12 @@ async fn a_search_is_allowed_where_some_text_may_be_searched() {
                 continue;
             }
             let uses = Uses::FULL.union(Uses::SEARCH);
-            let (answer, statements) = person.counted(&document, json!({})).await;
+            let counted = person.counted(&document, json!({})).await;
             if texts.iter().any(|field| somewhere(&app, &pairs, noun, *field, uses)) {
-                answer.data();
+                counted.0.data();
                 allowed += 1;
             } else {
-                assert_eq!(answer.code(), "FORBIDDEN", "{name}: {root} {}", answer.text);
-                let named = &answer.error()["extensions"]["coordinates"];
-                assert_eq!(named, &json!([noun.coordinate(texts[0])]), "{name}: {root}");
-                assert_eq!(statements, 0, "{name}: {root}");
+                outright(name, root, counted, &noun.coordinate(texts[0]));
                 refused += 1;
             }
         }
@@ -499,9 +497,7 @@ async fn through_the_interface_a_column_is_refused_like_anywhere_else() {
             "Guardian.name",
         ),
     ] {
-        let (answer, statements) = person.counted(&document, json!({})).await;
-        assert_eq!(answer.code(), "FORBIDDEN", "{what}: {}", answer.text);
-        assert_eq!(answer.error()["extensions"]["coordinates"], json!([coordinate]), "{what}");
-        assert_eq!(statements, 0, "{what}");
+        let counted = person.counted(&document, json!({})).await;
+        outright(what, &document, counted, coordinate);
     }
 }

@@ -147,10 +147,65 @@ async fn wrong_purposes_are_refused(#[case] line: &str, #[case] words: &str) {
     }
 }
 
+#[tokio::test]
+async fn a_purpose_that_nobody_of_the_line_may_state_is_refused() -> Tested {
+    let with = |line: &str| {
+        let mut source = small();
+        let text = source.files.entry("roles.csv".to_owned()).or_default();
+        text.push_str("r, clerk, 文员, school\n");
+        source.files.insert(
+            "purposes.csv".to_owned(),
+            "u, care, care, 照护, teacher\nu, audit, audit, 审计, head\nu, any, any, 任何,\n"
+                .to_owned(),
+        );
+        let text = source.files.entry("student.csv".to_owned()).or_default();
+        text.push_str(&format!("{line}\n"));
+        source
+    };
+    for (line, words) in [
+        (
+            "p, student.id_number, clerk, school, full, , care",
+            "clerk may not state the purpose care",
+        ),
+        (
+            "p, student.id_number, clerk, school, full, , any audit",
+            "clerk may not state the purpose audit",
+        ),
+        // The head has the teacher's lines and may state it for both.
+        ("p, student.id_number, teacher, class, full, , audit", ""),
+        ("p, student.id_number, head, school, full, , care", ""),
+        ("p, student.id_number, clerk, school, full, , any", ""),
+    ] {
+        let problems = check(with(line), &small_catalogue()).await.problems;
+        if words.is_empty() {
+            assert!(problems.is_empty(), "{line}: {problems:#?}");
+        } else {
+            assert_refused(&problems, "student.csv", Some(8), words);
+        }
+    }
+    let policy = Policy::compile(
+        with("p, student.id_number, head, school, full, , care"),
+        &small_catalogue(),
+    )
+    .await?;
+    let may = |code: &str, role: &str| {
+        let purpose = policy.purposes.id(code).and_then(|id| policy.purposes.get(id));
+        purpose.zip(policy.roles.id(role)).map(|(it, role)| it.may_state(&policy.roles, role))
+    };
+    assert_eq!(may("care", "teacher"), Some(true));
+    assert_eq!(may("care", "head"), Some(true), "with what it inherits");
+    assert_eq!(may("care", "clerk"), Some(false));
+    assert_eq!(may("audit", "teacher"), Some(false), "heirs may more, ancestors do not");
+    assert_eq!(may("any", "clerk"), Some(true));
+    Ok(())
+}
+
 #[rstest::rstest]
 #[case("u, Care, care, 照护", "is no code")]
 #[case("u, care, care, ", "needs a name")]
 #[case("u, care", "is not `u, code")]
+#[case("u, care, care, 照护, techer", "there is no role techer; did you mean teacher")]
+#[case("u, care, care, 照护, teacher teacher", "is named twice")]
 #[tokio::test]
 async fn wrong_names_of_purposes_are_refused(#[case] line: &str, #[case] words: &str) {
     assert_refused(&with_line("purposes.csv", line).await, "purposes.csv", Some(1), words);
