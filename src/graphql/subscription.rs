@@ -25,6 +25,7 @@ use crate::access::view::{Noun, View};
 use crate::domain::Cx;
 use crate::domain::live::{Happening, Occasion, Topic, What, any_visible, may_hear, subject};
 use crate::error::{Error, Result};
+use crate::leak::{self, Leak};
 
 fn noun_of<V: View>(cx: &Cx) -> Result<&'static Noun> {
     cx.registry().of::<V>().ok_or_else(|| Error::internal("a view is not registered"))
@@ -67,8 +68,9 @@ impl Told {
                 // A subject that has left the caller's scope is silent, like rows that never were in it.
                 let Some(subject) = key else { return Ok(None) };
                 let Happening { at, rows, .. } = happening.as_ref();
-                let seen =
-                    any_visible(cx, about, &[subject]).await? && any_visible(cx, of, rows).await?;
+                let seen = leak::on(Leak::EventWithoutScope)
+                    || any_visible(cx, about, &[subject]).await?
+                        && any_visible(cx, of, rows).await?;
                 Ok(seen.then(|| Self { cx: cx.clone(), at: *at, subject, rows: rows.clone() }))
             }
         }

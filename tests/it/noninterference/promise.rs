@@ -52,6 +52,7 @@ async fn what_a_caller_may_not_see_changes_nothing_of_what_it_is_told() {
                 seed,
                 queries,
                 mutations: queries / 10,
+                widening: 12,
                 shrink: 600,
                 progress: asked.map(|_| 10_000),
             };
