@@ -242,6 +242,20 @@ fn deliberate_leaks_stand_where_it_is_said() {
     only_in("leak::on(", LEAKS, &["src"]);
 }
 
+/// Fields side by side are all taken back at the first error, so which it is and what was read by then would be a matter
+/// of time, and time depends on rows that the caller may not see. The root of questions sees to its own, and the library
+/// to that of acts.
+#[test]
+fn what_reads_rows_is_answered_field_by_field() {
+    for source in sources(&["src/graphql"]) {
+        for of in source.text.split("#[Object]\n").skip(1) {
+            let name = of.split_whitespace().nth(1).unwrap_or_default();
+            let root = name.ends_with("Mutation") || name.ends_with("Query") || name == "Base";
+            assert!(root, "{}: {name} is `#[Object(serial)]`", source.path);
+        }
+    }
+}
+
 #[test]
 fn raw_sql_stands_where_it_is_said() {
     only_in("Expr::cust", RAW_SQL, &["src"]);

@@ -88,7 +88,7 @@ fn occasion<'c>(ctx: &Context<'c>) -> Result<&'c Occasion> {
 pub struct ScorePublished(Told);
 
 /// Scores of a pupil that were published just now (成绩发布).
-#[Object]
+#[Object(serial)]
 impl ScorePublished {
     /// When they were published.
     async fn at(&self) -> Instant {
@@ -123,7 +123,7 @@ impl ScorePublished {
 pub struct AttendanceRecorded(Told);
 
 /// Attendance of a class that was recorded just now (考勤登记).
-#[Object]
+#[Object(serial)]
 impl AttendanceRecorded {
     /// When it was recorded.
     async fn at(&self) -> Instant {
@@ -173,7 +173,7 @@ pub struct AccessChange {
 }
 
 /// A change of what you may see or are to review (权限变更).
-#[Object]
+#[Object(serial)]
 impl AccessChange {
     /// What has changed.
     async fn kind(&self) -> AccessChangeKind {

@@ -233,8 +233,8 @@ impl Builder<'_> {
         let mut ones = Vec::new();
         for (relation, below) in &ask.ones {
             // The first of two walls before a hidden reference; the second is where rows are written.
-            let followed = leak::on(Leak::HiddenReferenceFollowed)
-                || leak::on(Leak::HiddenReferenceCounted);
+            let followed =
+                leak::on(Leak::HiddenReferenceFollowed) || leak::on(Leak::HiddenReferenceCounted);
             if !followed
                 && governing(ask.noun, *relation)
                     .is_some_and(|key| scope.best_sight(key) != Sight::Full)
@@ -295,11 +295,7 @@ impl Store {
     }
 
     fn builder(&self) -> Builder<'_> {
-        Builder {
-            writer: self.writer(),
-            query: Query::select(),
-            columns: 0,
-        }
+        Builder { writer: self.writer(), query: Query::select(), columns: 0 }
     }
 
     /// Reads one list of the registry.

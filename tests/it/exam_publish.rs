@@ -327,6 +327,37 @@ async fn who_has_left_gets_the_score_and_is_not_counted() {
 }
 
 #[tokio::test]
+async fn scores_of_pupils_elsewhere_alone_are_answered_like_none() {
+    let (app, seed) = App::school().await;
+    let exam = level(&seed).draft;
+    let reviewer = app.reviewer(seed.schools[0].id);
+    // Every pupil of the examination is at another school today.
+    enrollment::Entity::update_many()
+        .col_expr(enrollment::Column::SchoolId, seed.schools[1].id.uuid().into())
+        .col_expr(enrollment::Column::YearLevelId, seed.schools[1].levels[0].id.uuid().into())
+        .filter(enrollment::Column::YearLevelId.eq(level(&seed).id))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let before = app.store().statements();
+    let elsewhere = publish(&reviewer, input(&app, exam)).await;
+    let statements = app.store().statements() - before;
+    assert_eq!(elsewhere.error()["extensions"]["rule"], "exam.scores", "{}", elsewhere.text);
+    untouched(&app, exam).await;
+    score::Entity::update_many()
+        .col_expr(score::Column::Lifecycle, "deleted".into())
+        .filter(score::Column::ExamId.eq(exam))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let before = app.store().statements();
+    let none = publish(&reviewer, input(&app, exam)).await;
+    assert_eq!(none.without_request_id(), elsewhere.without_request_id());
+    // The first request reads what the reviewer holds, the second has it in memory.
+    assert!(app.store().statements() - before <= statements, "nothing more is looked at");
+}
+
+#[tokio::test]
 async fn one_column_more_refuses_the_whole_act() {
     let mut source = Source::shipped();
     let actions = source.files.get_mut("actions.csv").unwrap();

@@ -68,7 +68,9 @@ impl Act for Publish {
 
     async fn write(&self, tx: &mut Tx, facts: Facts) -> Result<Published> {
         let Facts { exam, scores, without_score } = facts;
-        decide(exam.state, scores.len())?;
+        // Scores of pupils who are elsewhere today go out with the others and decide nothing: whether there are
+        // any is not the caller's to know.
+        decide(exam.state, scores.iter().filter(|score| score.in_scope).count())?;
         let fresh: Vec<&Score> = scores.iter().filter(|score| !score.published).collect();
         tx.exam_publish(&exam, &fresh).await?;
         let mut by_student: BTreeMap<Uuid, (Vec<Uuid>, bool)> = BTreeMap::new();
@@ -94,7 +96,7 @@ impl Act for Publish {
     }
 }
 
-/// The rules: once, and not without a score.
+/// The rules: once, and not without a score within the scope of the act.
 fn decide(state: ExamState, scores: usize) -> Result<()> {
     match state {
         ExamState::Draft if scores == 0 => Err(Error::Refused {

@@ -117,6 +117,10 @@ impl<'t> Side<'t> {
             .headers
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+            // How long the answer is follows from it.
+            .filter(|(name, value)| {
+                name != "content-length" || *value != answer.text.len().to_string()
+            })
             .collect();
         headers.sort_unstable();
         let written = std::mem::take(&mut *self.lines.0.lock().unwrap());

@@ -8,6 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use xueji::access::table::Uses;
+use xueji::access::view::Noun;
 
 use super::document::{Arg, Directive, Fragment, Request, Selection, Variable};
 use super::outlets;
@@ -26,6 +27,8 @@ pub(crate) struct Generator<'a> {
     pub(super) rights: &'a Rights,
     pub(super) rng: ChaCha8Rng,
     pub(super) request: Request,
+    /// The noun that an act is about.
+    pub(super) about: Option<&'static Noun>,
     /// Ids are those of rows that are not shown.
     pub(super) far: bool,
     aliases: usize,
@@ -57,6 +60,7 @@ impl<'a> Generator<'a> {
             rights,
             rng,
             request: Request::default(),
+            about: None,
             far: false,
             aliases: 0,
             fields: 0,
@@ -112,6 +116,13 @@ impl<'a> Generator<'a> {
         let fields: Vec<&Field> =
             schema.fields(of).iter().filter(|field| field.name != outlets::WIDENS).collect();
         let weight = |field: &&Field| match schema.listed(&field.of.base) {
+            _ if self.request.mutation => {
+                if self.rights.acts(&field.name) {
+                    16
+                } else {
+                    1
+                }
+            }
             Some(noun) if self.rights.sees(noun) => {
                 if noun.shape.hangs.of_student() || noun.shape.lifecycle { 16 } else { 4 }
             }
@@ -128,6 +139,7 @@ impl<'a> Generator<'a> {
             _ => 8 * weight(field),
         };
         let field = *fields.choose_weighted(&mut self.rng, weight).expect("a root field");
+        self.about = schema.about(&field.name);
         if let Some(continued) = self.continued(field) {
             return continued;
         }
@@ -181,7 +193,7 @@ impl<'a> Generator<'a> {
         } else {
             None
         };
-        let directive = self.directive();
+        let directive = if of == "Mutation" { None } else { self.directive() };
         Selection::Field { alias, name: field.name.clone(), args, directive, below }
     }
 

@@ -11,9 +11,10 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use uuid::Uuid;
+use xueji::access::action::ACTIONS;
 use xueji::access::policy::Policy;
 use xueji::access::table::{Pair, Table, Uses};
-use xueji::access::view::Noun;
+use xueji::access::view::{Noun, camel};
 use xueji::graphql::REGISTRY;
 
 use super::document::Arg;
@@ -212,6 +213,10 @@ fn spelled(value: &Value) -> Option<String> {
 pub(crate) struct Rights {
     uses: Vec<Vec<Uses>>,
     sees: Vec<bool>,
+    /// The acts that somebody who holds this may do, as the schema names them.
+    acts: BTreeSet<String>,
+    /// The columns that some of them set, by policy id.
+    sets: BTreeSet<u16>,
     /// Purposes that may be stated and show nothing more.
     pub(crate) purposes: Vec<String>,
 }
@@ -227,7 +232,16 @@ impl Rights {
             let cell = |pair: &Pair| policy.table.cell(*pair, noun.id(field)).uses;
             pairs.iter().map(cell).fold(Uses::default(), Uses::union)
         };
+        let held: Vec<(&str, _)> = ACTIONS
+            .iter()
+            .filter_map(|name| {
+                let id = policy.actions.id(name)?;
+                Some((*name, policy.actions.may(&pairs, id)?))
+            })
+            .collect();
         Self {
+            acts: held.iter().map(|(name, _)| camel(&name.replace('.', "_"))).collect(),
+            sets: held.iter().flat_map(|(_, act)| act.columns.iter().copied()).collect(),
             uses: REGISTRY
                 .nouns()
                 .iter()
@@ -244,9 +258,10 @@ impl Rights {
                 .filter(|(id, _)| {
                     let table = policy.table_for(Some(*id));
                     let shown = Uses::FULL.union(Uses::MASKED);
-                    let cells = REGISTRY.nouns().iter().flat_map(|noun| {
-                        (0..noun.camel.len()).map(|field| noun.id(field))
-                    });
+                    let cells = REGISTRY
+                        .nouns()
+                        .iter()
+                        .flat_map(|noun| (0..noun.camel.len()).map(|field| noun.id(field)));
                     cells.flat_map(|cell| pairs.iter().map(move |pair| (*pair, cell))).all(
                         |(pair, cell)| {
                             let uses = |of: &Table| of.cell(pair, cell).uses.intersection(shown);
@@ -262,6 +277,16 @@ impl Rights {
     /// Whether a column may be used so in some row.
     pub(crate) fn may(&self, noun: &Noun, field: usize, uses: Uses) -> bool {
         self.uses[noun.index][field].contains(uses.union(Uses::FULL))
+    }
+
+    /// Whether an act may be done at all.
+    pub(crate) fn acts(&self, name: &str) -> bool {
+        self.acts.contains(name)
+    }
+
+    /// Whether some act sets a column.
+    pub(crate) fn sets(&self, noun: &Noun, field: usize) -> bool {
+        self.sets.contains(&noun.id(field))
     }
 
     /// Whether a column is revealed by the act of that name.

@@ -35,6 +35,15 @@ pub(crate) struct Volume {
     pub(crate) progress: Option<u64>,
 }
 
+/// Acts of every day that write into the registry.
+const WRITING: &[&str] = &[
+    "attendanceRecord",
+    "studentContactUpdate",
+    "guardianContactUpdate",
+    "examPublish",
+    "accessReviewDecide",
+];
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
@@ -50,6 +59,8 @@ pub(crate) struct Report {
     pub(crate) refused: u64,
     pub(crate) mutations: u64,
     pub(crate) written: u64,
+    /// Holds an act that writes into the registry.
+    pub(crate) may_write: bool,
     /// Acts that were done and write nothing but their line on record.
     pub(crate) told: u64,
     pub(crate) differences: Differences,
@@ -112,8 +123,12 @@ pub(crate) async fn ask(
     let rights = Rights::of(one.policy(), person.holding());
     let account = twins.account.uuid().to_string();
     let mut both = Both::new(&twins.apps, &account, &truths);
-    let mut report =
-        Report { name: name.to_owned(), differences: twins.differences, ..Report::default() };
+    let mut report = Report {
+        name: name.to_owned(),
+        differences: twins.differences,
+        may_write: WRITING.iter().any(|act| rights.acts(act)),
+        ..Report::default()
+    };
     let everyday = volume.queries + volume.mutations;
     for number in 0..everyday + volume.widening {
         let generator = Generator::new(schema, &pool, &rights, numbers(volume.seed, name, number));
@@ -132,14 +147,16 @@ pub(crate) async fn ask(
             with_version(&both, &mut request, &id).await;
         }
         let (seen, differs) = both.ask(&request, &id).await;
-        report.count(&request, &seen[0]);
+        let body: Value = serde_json::from_str(&seen[0].text).unwrap_or_default();
+        report.count(&request, &seen[0], &body);
+        let continued = continuations(schema, &request, &body);
         if let [Selection::Field { name, .. }] = &request.selections[..] {
             let (asked, denied) = pool.denied.entry(name.clone()).or_default();
             *asked += 1;
             *denied += u32::from(seen[0].text.contains("\"FORBIDDEN\""));
         }
         // A cursor tells nothing by itself, whoever has it.
-        if continuations(schema, &request, &seen[0].text).iter().any(|at| readable(&at.cursor)) {
+        if continued.iter().any(|at| readable(&at.cursor)) {
             report.found = Some(Found { request, number, seen, what: "a cursor that can be read" });
             return report;
         }
@@ -158,10 +175,10 @@ pub(crate) async fn ask(
             break;
         }
         if !both.written {
-            harvest(schema, &request, &seen[0].text, &mut pool);
+            continued.into_iter().for_each(|at| pool.keep(at));
         }
         if volume.progress.is_some_and(|every| (number + 1) % every == 0) {
-            eprintln!("{name}: {} requests", number + 1);
+            eprintln!("{name}: {} of {everyday} requests", number + 1);
         }
     }
     report
@@ -203,8 +220,7 @@ async fn with_version(both: &Both<'_>, request: &mut Request, id: &str) {
 }
 
 impl Report {
-    fn count(&mut self, request: &Request, seen: &Seen) {
-        let body: Value = serde_json::from_str(&seen.text).unwrap_or_default();
+    fn count(&mut self, request: &Request, seen: &Seen, body: &Value) {
         let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
         assert_ne!(code, "INTERNAL", "{}: {}\n{}", self.name, request.text(), seen.text);
         self.requests += 1;
@@ -218,14 +234,13 @@ impl Report {
             self.written += u64::from(writes && code.is_empty());
             self.told += u64::from(!writes && code.is_empty());
         }
-        self.with_rows += u64::from(body["data"].to_string().contains("[{"));
+        self.with_rows += u64::from(rows(&body["data"]));
         for selection in &request.selections {
             let Selection::Field { alias, name, args, .. } = selection else { continue };
             let answer = &body["data"][alias.as_ref().unwrap_or(name)];
             if args.iter().any(|(name, _)| name == "filter") && !answer.is_null() {
                 self.filtered += 1;
-                let some = answer.to_string();
-                self.matched += u64::from(some.contains("[{"));
+                self.matched += u64::from(rows(answer));
             }
             if args.iter().any(|(name, _)| name == "after" || name == "before") && !answer.is_null()
             {
@@ -254,6 +269,17 @@ impl Report {
             self.written,
             self.told,
         )
+    }
+}
+
+/// Whether some list in an answer has a row.
+fn rows(answer: &Value) -> bool {
+    match answer {
+        Value::Array(items) => {
+            items.first().is_some_and(Value::is_object) || items.iter().any(rows)
+        }
+        Value::Object(fields) => fields.values().any(rows),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -286,22 +312,15 @@ pub(crate) async fn lists_of(
     for number in 0..requests {
         let request = Generator::new(schema, &pool, &rights, numbers(0, name, number)).query();
         let seen = side.ask(&request, "lists-of").await;
-        found.extend(continuations(schema, &request, &seen.text));
+        let body = serde_json::from_str(&seen.text).unwrap_or_default();
+        found.extend(continuations(schema, &request, &body));
     }
     found
 }
 
-/// Keeps where the root lists of an answer can be continued.
-fn harvest(schema: &Schema, request: &Request, text: &str, pool: &mut Pool) {
-    for continuation in continuations(schema, request, text) {
-        pool.keep(continuation);
-    }
-}
-
 /// Where the root lists of an answer can be continued.
-pub(crate) fn continuations(schema: &Schema, request: &Request, text: &str) -> Vec<Continuation> {
+fn continuations(schema: &Schema, request: &Request, body: &Value) -> Vec<Continuation> {
     let mut found = Vec::new();
-    let Ok(body) = serde_json::from_str::<Value>(text) else { return found };
     for selection in &request.selections {
         let Selection::Field { alias, name, args, .. } = selection else { continue };
         let of = schema.fields("Query").iter().find(|field| field.name == *name);

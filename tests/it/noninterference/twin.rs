@@ -6,6 +6,8 @@
 //! are changed, copied, deleted and taken away. At the end the premise itself is checked: what the person may see is the
 //! same in both, row by row and value by value.
 
+use std::collections::HashSet;
+
 use chrono::{TimeDelta, TimeZone, Utc};
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -299,11 +301,11 @@ async fn part(
     transaction.commit().await.unwrap();
     others_requests(two, base, account).await;
     scored_elsewhere(two, base, &truth, &oracle).await;
+    let known = Known::of(&truth, &oracle);
     // Rows: each in a statement of its own, since another row may refer to it.
     for noun in REGISTRY.nouns() {
         for row in in_order(&truth, noun) {
-            if own(noun, row, account) || oracle.visible(row) || places(noun, row, &truth, &oracle)
-            {
+            if own(noun, row, account) || oracle.visible(row) || places(noun, row, &truth, &known) {
                 continue;
             }
             match rng.random_range(0..10) {
@@ -334,20 +336,37 @@ fn own(noun: &Noun, row: &Row, account: AccountId) -> bool {
             && row.keys.get("account_id") == Some(&account.uuid()))
 }
 
-/// Whether the row places a pupil or a member of staff who is shown.
-fn places(noun: &Noun, row: &Row, truth: &Truth, oracle: &Oracle<'_>) -> bool {
-    let shown = |name: &str, id: Option<Uuid>| {
-        id.is_some_and(|id| truth.of_noun(name).any(|(_, of)| of.id == id && oracle.visible(of)))
-    };
+/// Who is shown, or has a row that is.
+struct Known {
+    students: HashSet<Uuid>,
+    staff: HashSet<Uuid>,
+}
+
+impl Known {
+    fn of(truth: &Truth, oracle: &Oracle<'_>) -> Self {
+        let visible = || truth.rows.values().filter(|row| oracle.visible(row));
+        let of = |row: &Row, name: &str| (row.noun.shape.name == name).then_some(row.id);
+        Self {
+            students: visible().filter_map(|row| row.student.or(of(row, "student"))).collect(),
+            staff: visible().filter_map(|row| of(row, "staff")).collect(),
+        }
+    }
+}
+
+/// Whether the row places a pupil or a member of staff of whom something is shown.
+fn places(noun: &Noun, row: &Row, truth: &Truth, known: &Known) -> bool {
     match noun.shape.name {
-        "enrollment" | "class_membership" => shown("student", row.student),
-        "duty" => shown("staff", row.keys.get("staff_id").copied()),
-        "student" | "staff" | "account" => false,
+        "enrollment" | "class_membership" => {
+            row.student.is_some_and(|student| known.students.contains(&student))
+        }
+        "student" => known.students.contains(&row.id),
+        "duty" => row.keys.get("staff_id").is_some_and(|staff| known.staff.contains(staff)),
+        "staff" | "account" => false,
         // Everybody's names and calendars hang from no student; a class may be somebody's of today.
         "class_group" => truth
             .students
             .iter()
-            .any(|(id, at)| at.classes.contains(&row.id) && shown("student", Some(*id))),
+            .any(|(id, at)| at.classes.contains(&row.id) && known.students.contains(id)),
         _ => false,
     }
 }

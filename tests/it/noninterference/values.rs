@@ -19,7 +19,12 @@ pub(super) const VERSION: &str = "version";
 
 impl Generator<'_> {
     /// A value of a declared type, list or not.
-    pub(super) fn typed(&mut self, input: &Input, noun: Option<&'static Noun>, depth: usize) -> Arg {
+    pub(super) fn typed(
+        &mut self,
+        input: &Input,
+        noun: Option<&'static Noun>,
+        depth: usize,
+    ) -> Arg {
         self.value_of(&input.of, &input.name, noun, None, depth)
     }
 
@@ -130,18 +135,31 @@ impl Generator<'_> {
             return Arg::Object(out);
         }
         // An act that sets one column that is not its caller's is refused whole, so one alone is set as often as some.
-        let optional = fields.iter().filter(|field| !field.of.required || field.default).count();
-        let alone = (self.request.mutation && optional > 0 && self.chance(0.5))
-            .then(|| self.rng.random_range(0..optional));
-        let mut at = 0;
+        let optional = |field: &Input| !field.of.required || field.default;
+        let may = |field: &&Input| {
+            let column = self.about.and_then(|noun| Some((noun, noun.member(&field.name)?)));
+            match column {
+                Some((noun, Member::Field(at))) => self.rights.sets(noun, at),
+                Some((_, Member::Relation(_))) | None => true,
+            }
+        };
+        let apt: Vec<String> = fields
+            .iter()
+            .filter(|field| optional(field))
+            .filter(may)
+            .map(|field| field.name.clone())
+            .collect();
+        let alone = if self.request.mutation && self.chance(0.6) {
+            apt.choose(&mut self.rng).cloned()
+        } else {
+            None
+        };
         for field in fields {
-            let required = field.of.required && !field.default;
-            let wanted = match alone {
-                _ if required => true,
-                Some(alone) => alone == at,
+            let wanted = match &alone {
+                _ if !optional(field) => true,
+                Some(alone) => *alone == field.name,
                 None => depth < 5 && self.chance(0.35),
             };
-            at += usize::from(!required);
             if wanted {
                 let value = self.typed(field, noun, depth + 1);
                 out.push((field.name.clone(), value));
@@ -329,7 +347,7 @@ impl Generator<'_> {
         match base {
             "Boolean" => Arg::Bool(self.chance(0.5)),
             "ID" => {
-                let noun = if name == "id" { noun } else { named_noun(name) };
+                let noun = if name == "id" { noun.or(self.about) } else { named_noun(name) };
                 Arg::Text(if self.far && self.chance(0.8) {
                     self.pool.far_id(noun, &mut self.rng)
                 } else if self.request.mutation {

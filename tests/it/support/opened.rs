@@ -43,10 +43,12 @@ impl App {
         let opener = self.colleague(700, None).await;
         for (at, school) in seed.schools.iter().enumerate() {
             let students = &school.levels[0].classes[0].students;
-            for (state, student) in
-                [(ReviewState::Waiting, students[0]), (ReviewState::Justified, students[1 % students.len()])]
-            {
-                let turn = u64::try_from(at).unwrap() * 2 + u64::from(state == ReviewState::Waiting);
+            for (state, student) in [
+                (ReviewState::Waiting, students[0]),
+                (ReviewState::Justified, students[1 % students.len()]),
+            ] {
+                let turn =
+                    u64::try_from(at).unwrap() * 2 + u64::from(state == ReviewState::Waiting);
                 self.review(turn, opener, student, state).await;
             }
         }
