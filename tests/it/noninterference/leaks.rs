@@ -48,6 +48,8 @@ const QUERIES: u64 = 700;
 /// Queries of the one person who is most apt.
 const MANY: u64 = 5_000;
 const WRITES: u64 = 240;
+/// Writes of the one person who is most apt, half of them acts.
+const MANY_WRITES: u64 = 1_600;
 
 const SEED: u64 = 7;
 
@@ -76,7 +78,11 @@ impl Search {
         let volume = Volume {
             seed: SEED,
             queries: if writes { 0 } else { queries },
-            mutations: if writes { WRITES } else { 0 },
+            mutations: match (writes, queries) {
+                (true, MANY) => MANY_WRITES,
+                (true, _) => WRITES,
+                (false, _) => 0,
+            },
             widening: 0,
             shrink: 60,
             progress: None,
