@@ -1,8 +1,8 @@
 //! Random requests that the schema accepts, the same for the same seed.
 //!
 //! The generator knows types, not names: fields, arguments and inputs are those of the schema, and values follow from
-//! their types, from the column that a filter tests, and from what is on file. Only the arguments of pages are known by
-//! their names.
+//! their types, from the column that a filter tests, and from what is on file. Known by their names are only the
+//! arguments of pages, the words of a search, and in acts the version, the idempotency key and the coordinate.
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
