@@ -52,6 +52,25 @@ pub enum Leak {
     ActWithoutScope,
     /// A repeated request is looked up whosesoever it was.
     RepetitionOfAnybody,
+    /// A relation is followed in a row that hides its reference: both walls are down, the one that reads and the
+    /// one that writes.
+    HiddenReferenceFollowed,
+    /// Rows behind a hidden reference are read and counted among what is withheld, though not shown.
+    HiddenReferenceCounted,
+    /// What a relation leads to is written where the reference is hidden; harmless alone, since it is not read.
+    HiddenReferenceWritten,
+    /// A search looks into texts on rows that do not show them.
+    SearchWithoutGuard,
+    /// `every` and `none` look at a column on rows that do not show it.
+    QuantifierWithoutGuard,
+    /// Whether another page follows is told of all rows.
+    NextPageOfAllRows,
+    /// The tag against stale writes covers what is masked.
+    VersionOfHidden,
+    /// An exact-match check that finds something takes one statement more.
+    CheckInStatements,
+    /// An event of a stream is sent without a second look at scope.
+    EventWithoutScope,
 }
 
 #[cfg(feature = "leaks")]
@@ -62,8 +81,8 @@ mod chosen {
 
     static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
-    /// Every leak.
-    pub const ALL: [Leak; 21] = [
+    /// Every leak that the twins must tell.
+    pub const ALL: [Leak; 28] = [
         Leak::FilterWithoutGuard,
         Leak::NegationWithoutGuard,
         Leak::RelatedWithoutScope,
@@ -85,7 +104,17 @@ mod chosen {
         Leak::FiguresWithoutScope,
         Leak::ActWithoutScope,
         Leak::RepetitionOfAnybody,
+        Leak::HiddenReferenceFollowed,
+        Leak::HiddenReferenceCounted,
+        Leak::SearchWithoutGuard,
+        Leak::QuantifierWithoutGuard,
+        Leak::NextPageOfAllRows,
+        Leak::VersionOfHidden,
+        Leak::CheckInStatements,
     ];
+
+    /// What lets out nothing by itself, since another wall stands behind it.
+    pub const WALLED: [Leak; 1] = [Leak::HiddenReferenceWritten];
 
     /// Lets this leak, or none, for the whole process.
     pub fn choose(leak: Option<Leak>) {
@@ -99,7 +128,7 @@ mod chosen {
 }
 
 #[cfg(feature = "leaks")]
-pub use chosen::{ALL, choose, on};
+pub use chosen::{ALL, WALLED, choose, on};
 
 /// Whether this leak was chosen; never without the feature.
 #[cfg(not(feature = "leaks"))]

@@ -56,6 +56,8 @@ impl Sessions {
         let read = Instant::now();
         let grants =
             store.grants(account, policy, today, now).await?.ok_or(Error::Unauthenticated)?;
+        // The one statement that depends on when a request comes and not on what it asks.
+        tracing::trace!("grants read anew");
         let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
         self.kept.insert(account, (read, Arc::clone(&session)));
         Ok(session)

@@ -107,7 +107,7 @@ pub struct AccessReviewDecidePayload {
 }
 
 /// What came of a review.
-#[Object]
+#[Object(serial)]
 impl AccessReviewDecidePayload {
     /// The use that was reviewed, as you may see it.
     async fn access_review(&self, ctx: &Context<'_>) -> GraphResult<One<AccessReview>> {

@@ -81,7 +81,7 @@ pub struct StudentContactUpdatePayload {
 }
 
 /// What changing the contact data of a pupil has done.
-#[Object]
+#[Object(serial)]
 impl StudentContactUpdatePayload {
     /// The pupil, as you may see the record now.
     async fn student(&self, ctx: &Context<'_>) -> GraphResult<One<Student>> {
@@ -97,7 +97,7 @@ pub struct GuardianContactUpdatePayload {
 }
 
 /// What changing the contact data of a family member has done.
-#[Object]
+#[Object(serial)]
 impl GuardianContactUpdatePayload {
     /// The family member, as you may see the record now.
     async fn guardian(&self, ctx: &Context<'_>) -> GraphResult<One<Guardian>> {

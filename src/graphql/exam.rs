@@ -67,7 +67,7 @@ pub struct ExamPublishPayload {
 }
 
 /// What publishing an examination has done.
-#[Object]
+#[Object(serial)]
 impl ExamPublishPayload {
     /// The examination, as you may see it.
     async fn exam(&self, ctx: &Context<'_>) -> GraphResult<One<Exam>> {

@@ -25,6 +25,7 @@ use crate::access::view::{Noun, View};
 use crate::domain::Cx;
 use crate::domain::live::{Happening, Occasion, Topic, What, any_visible, may_hear, subject};
 use crate::error::{Error, Result};
+use crate::leak::{self, Leak};
 
 fn noun_of<V: View>(cx: &Cx) -> Result<&'static Noun> {
     cx.registry().of::<V>().ok_or_else(|| Error::internal("a view is not registered"))
@@ -67,8 +68,9 @@ impl Told {
                 // A subject that has left the caller's scope is silent, like rows that never were in it.
                 let Some(subject) = key else { return Ok(None) };
                 let Happening { at, rows, .. } = happening.as_ref();
-                let seen =
-                    any_visible(cx, about, &[subject]).await? && any_visible(cx, of, rows).await?;
+                let seen = leak::on(Leak::EventWithoutScope)
+                    || any_visible(cx, about, &[subject]).await?
+                        && any_visible(cx, of, rows).await?;
                 Ok(seen.then(|| Self { cx: cx.clone(), at: *at, subject, rows: rows.clone() }))
             }
         }
@@ -86,7 +88,7 @@ fn occasion<'c>(ctx: &Context<'c>) -> Result<&'c Occasion> {
 pub struct ScorePublished(Told);
 
 /// Scores of a pupil that were published just now (成绩发布).
-#[Object]
+#[Object(serial)]
 impl ScorePublished {
     /// When they were published.
     async fn at(&self) -> Instant {
@@ -121,7 +123,7 @@ impl ScorePublished {
 pub struct AttendanceRecorded(Told);
 
 /// Attendance of a class that was recorded just now (考勤登记).
-#[Object]
+#[Object(serial)]
 impl AttendanceRecorded {
     /// When it was recorded.
     async fn at(&self) -> Instant {
@@ -171,7 +173,7 @@ pub struct AccessChange {
 }
 
 /// A change of what you may see or are to review (权限变更).
-#[Object]
+#[Object(serial)]
 impl AccessChange {
     /// What has changed.
     async fn kind(&self) -> AccessChangeKind {

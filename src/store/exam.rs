@@ -10,7 +10,7 @@ use xueji_entity::exam::ExamState;
 use super::failed;
 use super::tx::{Found, Tx};
 use crate::access::filter::Key;
-use crate::access::place::{holds_today, student_lives};
+use crate::access::place::holds_today;
 use crate::access::shown::Cell;
 use crate::error::{Error, Result};
 
@@ -37,7 +37,7 @@ pub struct Score {
 /// What an examination has to show for itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scored {
-    /// Somebody who sat it has a score.
+    /// Somebody who sat it and is within the scope of the act has a score.
     pub any: bool,
     /// Pupils who sat it, within the scope of the act, and lack a score in one course or more.
     pub without_score: u64,
@@ -84,7 +84,8 @@ impl Tx {
 
     /// What an examination has to show for itself, in one statement.
     pub async fn scored(&self, exam: &Exam) -> Result<Scored> {
-        let any = Expr::exists(scores_of_who_sat(exam));
+        let scope = self.scope(self.noun("score")?);
+        let any = Expr::exists(scores_of_who_sat(exam, scope.condition("t2")));
         let any = CaseStatement::new().case(any, Expr::val(1_i64)).finally(Expr::val(0_i64));
         let mut query = Query::select();
         query.expr_as(Expr::Case(Box::new(any)), "c0");
@@ -152,9 +153,8 @@ impl Tx {
     }
 }
 
-/// The live scores of pupils who sat the examination: who were in the class of the score on its day,
-/// wherever they are today.
-fn scores_of_who_sat(exam: &Exam) -> SelectStatement {
+/// The live scores of pupils who sat the examination: who were in the class of the score on its day.
+fn scores_of_who_sat(exam: &Exam, scope: Expr) -> SelectStatement {
     let t = |name: &'static str| Expr::col(("t2", name));
     let sat = in_class_on(exam.day, t("student_id"))
         .and_where(Expr::col(("cm", "class_group_id")).equals(("t2", "class_group_id")))
@@ -163,8 +163,7 @@ fn scores_of_who_sat(exam: &Exam) -> SelectStatement {
         .expr(t("id"))
         .from_as("score", "t2")
         .and_where(t("exam_id").eq(Expr::val(exam.row.key().id)))
-        .and_where(t("lifecycle").eq("live"))
-        .and_where(student_lives(t("student_id")))
+        .and_where(scope)
         .and_where(Expr::exists(sat))
         .take()
 }

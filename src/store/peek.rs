@@ -9,7 +9,7 @@ use crate::access::scope::Scope;
 use crate::access::shown::{Cell, RowPlan, Shown};
 use crate::access::view::{Kind, Noun};
 use crate::error::Result;
-use crate::store::read::Rows;
+use crate::store::read::{List, Rows};
 
 impl Store {
     /// A text of the row with this key, if there is one at all.
@@ -32,6 +32,25 @@ impl Store {
         let row = self.db.query_one(&query).await.map_err(failed)?;
         let Some(row) = row else { return Ok(false) };
         Ok(row.try_get_by_index::<i64>(0).map_err(failed)? % 2 == 1)
+    }
+}
+
+impl Store {
+    /// Whether more rows than these meet the condition of a list, in scope or not.
+    pub(super) async fn reaches_beyond(&self, list: &List<'_>, limit: u64) -> Result<bool> {
+        let mut writer = self.writer();
+        let alias = writer.aliases.next()?;
+        let mut query = Query::select();
+        query
+            .expr(Func::count(Expr::col((alias, "id"))))
+            .from_as(list.scope.noun().shape.name, alias);
+        if let Some(filter) = list.filter {
+            query.and_where(writer.filter(filter, list.scope, alias, false)?);
+        }
+        let row = self.db.query_one(&query).await.map_err(failed)?;
+        let Some(row) = row else { return Ok(false) };
+        let count = row.try_get_by_index::<i64>(0).map_err(failed)?;
+        Ok(u64::try_from(count).is_ok_and(|count| count > limit))
     }
 }
 

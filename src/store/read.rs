@@ -232,8 +232,12 @@ impl Builder<'_> {
         }
         let mut ones = Vec::new();
         for (relation, below) in &ask.ones {
-            if governing(ask.noun, *relation)
-                .is_some_and(|key| scope.best_sight(key) != Sight::Full)
+            // The first of two walls before a hidden reference; the second is where rows are written.
+            let followed =
+                leak::on(Leak::HiddenReferenceFollowed) || leak::on(Leak::HiddenReferenceCounted);
+            if !followed
+                && governing(ask.noun, *relation)
+                    .is_some_and(|key| scope.best_sight(key) != Sight::Full)
             {
                 continue;
             }
@@ -249,7 +253,8 @@ impl Builder<'_> {
                 on.and(target.condition(name))
             };
             // A row behind a reference that is hidden here is not read, lest it be counted.
-            if let Some(key) = governing(ask.noun, *relation)
+            if !followed
+                && let Some(key) = governing(ask.noun, *relation)
                 && let Guard::Where(rows) = scope.guard(key, Uses::FULL, alias)
             {
                 on = on.and(rows);
@@ -277,17 +282,20 @@ pub fn governing(noun: &Noun, relation: usize) -> Option<usize> {
 }
 
 impl Store {
-    fn builder(&self) -> Builder<'_> {
-        Builder {
-            writer: Writer {
-                registry: self.registry,
-                codec: &*self.codec,
-                backend: self.backend(),
-                aliases: Aliases::default(),
-            },
-            query: Query::select(),
-            columns: 0,
+    /// A writer of the conditions of one statement.
+    pub(super) fn writer(&self) -> Writer<'_> {
+        Writer {
+            registry: self.registry,
+            codec: &*self.codec,
+            backend: self.backend(),
+            aliases: Aliases::default(),
+            #[cfg(feature = "leaks")]
+            unguarded: false,
         }
+    }
+
+    fn builder(&self) -> Builder<'_> {
+        Builder { writer: self.writer(), query: Query::select(), columns: 0 }
     }
 
     /// Reads one list of the registry.
@@ -345,6 +353,10 @@ impl Store {
         let mut group = Group { total, ..Group::default() };
         if let Some(window) = list.window {
             group.more = read.len() as u64 > window.limit;
+            #[cfg(feature = "leaks")]
+            if leak::on(Leak::NextPageOfAllRows) {
+                group.more = self.reaches_beyond(list, window.limit).await?;
+            }
             read.truncate(usize::try_from(window.limit).unwrap_or(usize::MAX));
         }
         if reversed {

@@ -47,6 +47,9 @@ pub(super) struct Writer<'a> {
     pub(super) codec: &'a dyn Codec,
     pub(super) backend: DbBackend,
     pub(super) aliases: Aliases,
+    /// Conditions hold on rows that do not show their column: what one of the leaks breaks.
+    #[cfg(feature = "leaks")]
+    pub(super) unguarded: bool,
 }
 
 fn value_of(cell: &Cell) -> Value {
@@ -145,6 +148,10 @@ impl Writer<'_> {
         let noun = scope.noun();
         let mut guard = scope.searchable(field, test.uses(), alias)?;
         if negated && leak::on(Leak::NegationWithoutGuard) {
+            guard = Guard::Everywhere;
+        }
+        #[cfg(feature = "leaks")]
+        if self.unguarded {
             guard = Guard::Everywhere;
         }
         let kind = noun.shape.fields[field].kind;
@@ -249,7 +256,16 @@ impl Writer<'_> {
         // A negation goes down to the leaves here too: *not some* is *every one not*, and *every* holds
         // when no row in scope fails to meet the condition. A row that does not show the column
         // meets neither the condition nor its negation, so it fails both.
+        #[cfg(feature = "leaks")]
+        let outside = std::mem::replace(
+            &mut self.unguarded,
+            (every != negated) && leak::on(Leak::QuantifierWithoutGuard),
+        );
         let meets = self.filter(filter, &target, below, negated)?;
+        #[cfg(feature = "leaks")]
+        {
+            self.unguarded = outside;
+        }
         let every = every != negated;
         query.and_where(if every { fails(meets) } else { meets });
         let found = Expr::exists(query.to_owned());

@@ -34,6 +34,7 @@ fn search(text: &str, marks: &[&str], whose: &str) {
 #[tokio::test]
 async fn every_root_list_tells_each_role_exactly_what_the_policy_says() {
     let (app, seed) = App::school().await;
+    app.plant_opened(&seed).await;
     let truth = Truth::of(&app).await;
     let exam = app.id("exam", seed.schools[0].levels[0].exam);
     for (name, person) in everybody(&app, &seed) {
@@ -66,6 +67,7 @@ async fn every_root_list_tells_each_role_exactly_what_the_policy_says() {
 #[tokio::test]
 async fn every_path_through_relations_tells_no_more() {
     let (app, seed) = App::school_of(Shape { classes: 2, students: 2 }).await;
+    app.plant_opened(&seed).await;
     let truth = Truth::of(&app).await;
     let variables = json!({ "exam": app.id("exam", seed.schools[0].levels[0].exam) });
     for (name, person) in everybody(&app, &seed) {
@@ -95,6 +97,7 @@ async fn every_path_through_relations_tells_no_more() {
 #[tokio::test]
 async fn a_node_of_any_noun_tells_no_more_than_a_list() {
     let (app, seed) = App::school_of(Shape { classes: 2, students: 1 }).await;
+    app.plant_opened(&seed).await;
     let truth = Truth::of(&app).await;
     let exam = app.id("exam", seed.schools[0].levels[0].exam);
     for (name, person) in everybody(&app, &seed) {
@@ -133,6 +136,7 @@ async fn a_node_of_any_noun_tells_no_more_than_a_list() {
 #[tokio::test]
 async fn errors_tell_nothing_that_the_answer_would_not() {
     let (app, seed) = App::school_of(Shape { classes: 1, students: 1 }).await;
+    app.plant_opened(&seed).await;
     let truth = Truth::of(&app).await;
     for (name, person) in everybody(&app, &seed) {
         let oracle = Oracle::of(&app, &truth, &person);

@@ -377,17 +377,10 @@ async fn a_score_counts_of_whoever_was_in_the_class_on_the_day_and_of_nobody_els
     member(&app, pupil, day - Days::new(9), Some(day - Days::new(1))).await;
     let empty = publish(&reviewer, input(&app, exam)).await;
     assert_eq!(empty.error()["extensions"]["rule"], "exam.scores", "{}", empty.text);
-    // Left on the day itself, and is nobody's at this school today: has sat it.
+    // Left the class on the day itself: has sat it.
     member(&app, pupil, day - Days::new(9), Some(day)).await;
-    enrollment::Entity::update_many()
-        .col_expr(enrollment::Column::SchoolId, seed.schools[1].id.uuid().into())
-        .col_expr(enrollment::Column::YearLevelId, seed.schools[1].levels[0].id.uuid().into())
-        .filter(enrollment::Column::StudentId.eq(pupil))
-        .exec(app.db())
-        .await
-        .unwrap();
     let answer = publish(&reviewer, input(&app, exam)).await;
-    assert_eq!(answer.at("/examPublish/scores"), 0, "none whom the reviewer sees");
+    assert_eq!(answer.at("/examPublish/scores"), 1, "{}", answer.text);
     assert_eq!(answer.at("/examPublish/withoutScore"), 5, "the others of the year level");
     let told: Vec<_> = events(&app).await.iter().map(|event| event.student_id).collect();
     assert_eq!(told, [Some(pupil)]);
@@ -401,6 +394,37 @@ async fn who_came_after_the_day_lacks_no_score() {
     member(&app, seed.first().students[1], day + Days::new(1), None).await;
     let answer = publish(&app.reviewer(seed.schools[0].id), input(&app, exam)).await;
     assert_eq!(answer.at("/examPublish/withoutScore"), 5, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn scores_of_pupils_elsewhere_alone_are_answered_like_none() {
+    let (app, seed) = App::school().await;
+    let exam = level(&seed).draft;
+    let reviewer = app.reviewer(seed.schools[0].id);
+    // Every pupil of the examination is at another school today.
+    enrollment::Entity::update_many()
+        .col_expr(enrollment::Column::SchoolId, seed.schools[1].id.uuid().into())
+        .col_expr(enrollment::Column::YearLevelId, seed.schools[1].levels[0].id.uuid().into())
+        .filter(enrollment::Column::YearLevelId.eq(level(&seed).id))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let before = app.store().statements();
+    let elsewhere = publish(&reviewer, input(&app, exam)).await;
+    let statements = app.store().statements() - before;
+    assert_eq!(elsewhere.error()["extensions"]["rule"], "exam.scores", "{}", elsewhere.text);
+    untouched(&app, exam).await;
+    score::Entity::update_many()
+        .col_expr(score::Column::Lifecycle, "deleted".into())
+        .filter(score::Column::ExamId.eq(exam))
+        .exec(app.db())
+        .await
+        .unwrap();
+    let before = app.store().statements();
+    let none = publish(&reviewer, input(&app, exam)).await;
+    assert_eq!(none.without_request_id(), elsewhere.without_request_id());
+    // The first request reads what the reviewer holds, the second has it in memory.
+    assert!(app.store().statements() - before <= statements, "nothing more is looked at");
 }
 
 #[tokio::test]

@@ -152,7 +152,8 @@ pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference
         for (field, coordinate) in (0..).zip(&catalogue.coordinates) {
             let both = |purpose| (uses(old, was, field, purpose), uses(new, is, field, purpose));
             let plain = both(None);
-            let for_purposes = purposes.iter().map(|code| (Some((*code).to_owned()), both(Some(code))));
+            let for_purposes =
+                purposes.iter().map(|code| (Some((*code).to_owned()), both(Some(code))));
             let others = for_purposes.filter(|(_, both)| *both != plain);
             for (purpose, (was, is)) in std::iter::once((None, plain)).chain(others) {
                 if let Some(change) = Change::of(&allowed(was), &allowed(is)) {

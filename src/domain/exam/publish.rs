@@ -68,6 +68,8 @@ impl Act for Publish {
 
     async fn write(&self, tx: &mut Tx, facts: Facts) -> Result<Published> {
         let Facts { exam, scores, scored: Scored { any, without_score } } = facts;
+        // Scores of pupils who are elsewhere today go out with the others and decide nothing: whether there are
+        // any is not the caller's to know.
         decide(exam.state, any)?;
         let fresh: Vec<&Score> = scores.iter().filter(|score| !score.published).collect();
         tx.exam_publish(&exam, &fresh).await?;
@@ -94,14 +96,14 @@ impl Act for Publish {
     }
 }
 
-/// The rules: once, and not without a score of somebody who sat it, wherever that pupil is today.
+/// The rules: once, and not without a score, within the scope of the act, of somebody who sat it.
 fn decide(state: ExamState, any: bool) -> Result<()> {
     match state {
         ExamState::Draft if !any => Err(Error::Refused {
             rule: "exam.scores",
             why: Why::new(
-                "this examination has no score yet of anybody who sat it; enter scores before publishing it",
-                "本次考试还没有参考学生的成绩；请先录入成绩再发布",
+                "this examination has no score yet of any of your pupils who sat it; enter scores before publishing it",
+                "本次考试还没有您范围内参考学生的成绩；请先录入成绩再发布",
             ),
         }),
         ExamState::Draft => Ok(()),

@@ -11,6 +11,8 @@ use xueji_entity::value::Thousandths;
 
 use super::types::{field, input, object};
 use crate::access::filter::Key;
+#[cfg(feature = "leaks")]
+use crate::access::shown::Shown;
 use crate::access::table::Sight;
 use crate::access::version;
 use crate::access::view::{Noun, camel};
@@ -20,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::graphql::REGISTRY;
 use crate::graphql::exam::Exam;
 use crate::graphql::scalar::{Date, Decimal};
+#[cfg(feature = "leaks")]
+use crate::leak::{self, Leak};
 use crate::store::read::Rows;
 
 /// A computed field with its arguments and the parts that are wanted.
@@ -175,6 +179,18 @@ impl Computed {
 
 fn contact_version(cx: &Cx, noun: &Noun, rows: &Rows, row: usize) -> ConstValue {
     let plan = rows.plan(rows.cover(row));
+    #[cfg(feature = "leaks")]
+    if leak::on(Leak::VersionOfHidden) {
+        let bare = |field| rows.bare(row, field, rows.slot(field)).unwrap_or(Shown::Hidden);
+        let account = cx.caller.account();
+        return ConstValue::String(version::of_contact(
+            &cx.opaque,
+            account,
+            noun,
+            rows.key(row),
+            bare,
+        ));
+    }
     let shown = |field| rows.show(row, &plan, field, rows.slot(field));
     let account = cx.caller.account();
     ConstValue::String(version::of_contact(&cx.opaque, account, noun, rows.key(row), shown))

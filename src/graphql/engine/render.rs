@@ -68,6 +68,10 @@ impl Plans {
         below: usize,
     ) -> Option<Vec<bool>> {
         let key = governing(node.noun, relation);
+        #[cfg(feature = "leaks")]
+        let key = key.filter(|_| {
+            !leak::on(Leak::HiddenReferenceFollowed) && !leak::on(Leak::HiddenReferenceCounted)
+        });
         let shown =
             |plan: &(u64, RowPlan, u64)| key.is_none_or(|key| plan.1.sight(key) == Sight::Full);
         if self.written.is_none() && self.plans.iter().all(shown) {
@@ -290,8 +294,12 @@ impl<'w> Writer<'w> {
     }
 
     fn one(&self, row: usize, plan: &RowPlan, relation: usize, at: usize) -> ConstValue {
-        let shown =
-            governing(self.node.noun, relation).is_none_or(|key| plan.sight(key) == Sight::Full);
+        let key = governing(self.node.noun, relation);
+        #[cfg(feature = "leaks")]
+        let key = key.filter(|_| {
+            !leak::on(Leak::HiddenReferenceFollowed) && !leak::on(Leak::HiddenReferenceWritten)
+        });
+        let shown = key.is_none_or(|key| plan.sight(key) == Sight::Full);
         match (self.below[at].first(), self.rows.one(relation)) {
             (Some(below), Some((of, _))) if shown => {
                 of[row].map_or(ConstValue::Null, |single| below.row(single as usize))

@@ -433,3 +433,27 @@ async fn a_variable_that_is_not_sent_leaves_its_field_as_it_is() {
         Some("current_address home_address phone")
     );
 }
+
+#[tokio::test]
+async fn what_an_act_answers_is_read_field_by_field_whatever_fails_beside_it() {
+    let (app, seed) = App::school().await;
+    let (registrar, pupil) = (app.registrar(seed.schools[0].id), seed.first().students[0]);
+    let answered = async |phone: &str, beside: &str| {
+        let document = format!(
+            "mutation($input: StudentContactUpdateInput!) {{ studentContactUpdate(input: $input) {{
+                student {{ guardians {{ totalCount }} enrollments {{ totalCount }} attendance {{ totalCount }}
+                    classGroup {{ attendance {{ totalCount }} }} }} {beside} }} }}"
+        );
+        let input = input(&registrar, &app, pupil, json!({ "phone": phone })).await;
+        let before = app.store().statements();
+        let answer = registrar.query(&document, json!({ "input": input })).await;
+        (answer, app.store().statements() - before)
+    };
+    let (fine, whole) = answered(PHONE, "").await;
+    fine.data();
+    let (failed, beside) =
+        answered("13911113333", "other: student { guardians(first: 0) { totalCount } }").await;
+    assert_eq!((failed.code(), field(&failed)), ("INVALID_INPUT", &json!("first")));
+    // What the registrar holds may be read anew by one of them.
+    assert!(beside + 1 >= whole, "{beside} statements and {whole} without what fails");
+}

@@ -64,6 +64,8 @@ pub(crate) struct Variable {
 pub(crate) struct Request {
     pub(crate) mutation: bool,
     pub(crate) chinese: bool,
+    /// What the request says it is for.
+    pub(crate) purpose: Option<String>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) selections: Vec<Selection>,
     pub(crate) fragments: Vec<Fragment>,
@@ -228,6 +230,14 @@ impl Request {
             print_all(&fragment.below, &mut out);
         }
         out
+    }
+
+    /// The act that it asks for, if it is one.
+    pub(crate) fn act(&self) -> Option<&str> {
+        match &self.selections[..] {
+            [Selection::Field { name, .. }] if self.mutation => Some(name),
+            _ => None,
+        }
     }
 
     /// The values of the variables.

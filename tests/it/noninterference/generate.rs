@@ -1,36 +1,36 @@
 //! Random requests that the schema accepts, the same for the same seed.
 //!
 //! The generator knows types, not names: fields, arguments and inputs are those of the schema, and values follow from
-//! their types, from the column that a filter tests, and from what is on file. Only the arguments of pages are known by
-//! their names.
+//! their types, from the column that a filter tests, and from what is on file. Known by their names are only the
+//! arguments of pages, the words of a search, and in acts the version, the idempotency key and the coordinate.
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use xueji::access::table::Uses;
-use xueji::access::view::{Join, Member, Noun};
-use xueji::graphql::REGISTRY;
+use xueji::access::view::Noun;
 
 use super::document::{Arg, Directive, Fragment, Request, Selection, Variable};
 use super::outlets;
 use super::pool::{Pool, Rights};
-use super::schema::{Field, Input, Kind, Of, Schema};
+use super::schema::{Field, Kind, Schema};
 
 /// Most fields of one request; the server's own bounds lie above.
 const FIELDS: usize = 90;
 /// Most relations below one another.
 const DEPTH: usize = 3;
 
-/// The column that a value is for.
-type Column = Option<(&'static Noun, usize)>;
-
 /// Makes requests.
 pub(crate) struct Generator<'a> {
-    schema: &'a Schema,
-    pool: &'a Pool,
-    rights: &'a Rights,
-    rng: ChaCha8Rng,
-    request: Request,
+    pub(super) schema: &'a Schema,
+    pub(super) pool: &'a Pool,
+    pub(super) rights: &'a Rights,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) request: Request,
+    /// The noun that an act is about.
+    pub(super) about: Option<&'static Noun>,
+    /// Ids are those of rows that are not shown.
+    pub(super) far: bool,
     aliases: usize,
     fields: usize,
     roots: Vec<String>,
@@ -60,13 +60,15 @@ impl<'a> Generator<'a> {
             rights,
             rng,
             request: Request::default(),
+            about: None,
+            far: false,
             aliases: 0,
             fields: 0,
             roots: Vec::new(),
         }
     }
 
-    fn chance(&mut self, share: f64) -> bool {
+    pub(super) fn chance(&mut self, share: f64) -> bool {
         self.rng.random_bool(share)
     }
 
@@ -74,6 +76,7 @@ impl<'a> Generator<'a> {
     pub(crate) fn query(mut self) -> Request {
         let roots = [1, 1, 1, 2, 2, 3][self.rng.random_range(0..6)];
         self.request.chinese = self.chance(0.1);
+        self.purpose(0.1);
         let mut selections = Vec::new();
         for _ in 0..roots {
             selections.push(self.root("Query"));
@@ -85,21 +88,41 @@ impl<'a> Generator<'a> {
     /// A mutation; none when the schema has none.
     pub(crate) fn mutation(mut self) -> Request {
         self.request.mutation = true;
+        self.purpose(0.6);
         let selection = self.root("Mutation");
         self.request.selections = vec![selection];
         self.request.tidied()
     }
 
+    /// The act of this name.
+    pub(crate) fn act(mut self, name: &str) -> Request {
+        self.request.mutation = true;
+        self.far = true;
+        self.purpose(0.9);
+        let field = self.schema.fields("Mutation").iter().find(|field| field.name == name);
+        let selection = self.field("Mutation", field.expect("an act of the schema"), 0);
+        self.request.selections = vec![selection];
+        self.request.tidied()
+    }
+
+    fn purpose(&mut self, share: f64) {
+        if self.chance(share) {
+            self.request.purpose = self.rights.purposes.choose(&mut self.rng).cloned();
+        }
+    }
+
     fn root(&mut self, of: &str) -> Selection {
         let schema = self.schema;
-        let fields: Vec<&Field> = schema
-            .fields(of)
-            .iter()
-            .filter(|field| {
-                !outlets::is(&format!("{of}.{}", field.name), self.rights.figures_alone)
-            })
-            .collect();
+        let fields: Vec<&Field> =
+            schema.fields(of).iter().filter(|field| field.name != outlets::WIDENS).collect();
         let weight = |field: &&Field| match schema.listed(&field.of.base) {
+            _ if self.request.mutation => {
+                if self.rights.acts(&field.name) {
+                    16
+                } else {
+                    1
+                }
+            }
             Some(noun) if self.rights.sees(noun) => {
                 if noun.shape.hangs.of_student() || noun.shape.lifecycle { 16 } else { 4 }
             }
@@ -116,10 +139,11 @@ impl<'a> Generator<'a> {
             _ => 8 * weight(field),
         };
         let field = *fields.choose_weighted(&mut self.rng, weight).expect("a root field");
+        self.about = schema.about(&field.name);
         if let Some(continued) = self.continued(field) {
             return continued;
         }
-        self.field(field, 0)
+        self.field(of, field, 0)
     }
 
     /// A further page of a list that was answered before.
@@ -138,7 +162,7 @@ impl<'a> Generator<'a> {
         args.push((size.to_owned(), Arg::Int(rows)));
         args.push((place.to_owned(), Arg::Text(from.cursor)));
         let below = self.selection(&field.of.base, 0);
-        Some(self.named(field, args, below))
+        Some(self.named("Query", field, args, below))
     }
 
     fn alias(&mut self) -> String {
@@ -148,6 +172,7 @@ impl<'a> Generator<'a> {
 
     fn named(
         &mut self,
+        of: &str,
         field: &Field,
         args: Vec<(String, Arg)>,
         below: Vec<Selection>,
@@ -157,14 +182,18 @@ impl<'a> Generator<'a> {
         if first {
             self.roots.push(field.name.clone());
         }
-        let alias = if first && self.aliases == 0 && self.fields < 8 {
+        let told = outlets::name(of, &field.name, self.aliases);
+        let alias = if told.is_some() {
+            self.aliases += 1;
+            told
+        } else if first && self.aliases == 0 && self.fields < 8 {
             None
         } else if !args.is_empty() || self.chance(0.12) {
             Some(self.alias())
         } else {
             None
         };
-        let directive = self.directive();
+        let directive = if of == "Mutation" { None } else { self.directive() };
         Selection::Field { alias, name: field.name.clone(), args, directive, below }
     }
 
@@ -191,7 +220,7 @@ impl<'a> Generator<'a> {
         Arg::Variable(name)
     }
 
-    fn field(&mut self, field: &Field, depth: usize) -> Selection {
+    fn field(&mut self, of: &str, field: &Field, depth: usize) -> Selection {
         self.fields += 1;
         let args = self.args(field);
         let below = if self.schema.composite(&field.of.base) {
@@ -199,7 +228,7 @@ impl<'a> Generator<'a> {
         } else {
             Vec::new()
         };
-        self.named(field, args, below)
+        self.named(of, field, args, below)
     }
 
     fn args(&mut self, field: &Field) -> Vec<(String, Arg)> {
@@ -214,8 +243,8 @@ impl<'a> Generator<'a> {
             }
             let wanted = match input.name.as_str() {
                 "orderBy" => 0.25,
-                // Words that are on file nowhere leave nothing to compare.
-                "search" => 0.04,
+                // Most words are found in few rows.
+                "search" => 0.06,
                 _ => 0.45,
             };
             // What a person may do with no column is asked seldom.
@@ -320,8 +349,9 @@ impl<'a> Generator<'a> {
                 // Two types may give one name two meanings.
                 for selection in &mut fields {
                     let fresh = self.alias();
-                    if let Selection::Field { alias, .. } = selection {
-                        *alias = Some(fresh);
+                    if let Selection::Field { alias, name: field, .. } = selection {
+                        let told = outlets::name(&name, field, self.aliases);
+                        *alias = Some(told.unwrap_or(fresh));
                     }
                 }
             }
@@ -336,13 +366,7 @@ impl<'a> Generator<'a> {
 
     fn selection(&mut self, of: &str, depth: usize) -> Vec<Selection> {
         let schema = self.schema;
-        let fields: Vec<&Field> = schema
-            .fields(of)
-            .iter()
-            .filter(|field| {
-                !outlets::is(&format!("{of}.{}", field.name), self.rights.figures_alone)
-            })
-            .collect();
+        let fields: Vec<&Field> = schema.fields(of).iter().collect();
         let (leaves, branches): (Vec<&Field>, Vec<&Field>) = fields
             .into_iter()
             .partition(|field| !schema.composite(&field.of.base) || small(schema, field));
@@ -353,7 +377,7 @@ impl<'a> Generator<'a> {
             if noun.is_some() { self.rng.random_range(1..8) } else { self.rng.random_range(1..5) };
         for _ in 0..count {
             if let Some(field) = leaves.choose(&mut self.rng) {
-                out.push(self.field(field, depth));
+                out.push(self.field(of, field, depth));
             }
         }
         if connection {
@@ -365,7 +389,7 @@ impl<'a> Generator<'a> {
                     _ => 0.75,
                 };
                 if self.chance(wanted) {
-                    out.push(self.field(field, depth));
+                    out.push(self.field(of, field, depth));
                 }
             }
         } else {
@@ -380,7 +404,7 @@ impl<'a> Generator<'a> {
                 if leads.is_some_and(|noun| !self.rights.sees(noun)) && self.chance(0.8) {
                     continue;
                 }
-                out.push(self.field(field, depth + 1));
+                out.push(self.field(of, field, depth + 1));
             }
         }
         if out.is_empty() || self.chance(0.1) {
@@ -424,8 +448,10 @@ impl<'a> Generator<'a> {
                     if let Selection::Field { name, args, below, .. } = &again
                         && below.is_empty()
                     {
+                        let other = self.alias();
+                        let told = outlets::name(of, name, self.aliases);
                         out.push(Selection::Field {
-                            alias: Some(self.alias()),
+                            alias: Some(told.unwrap_or(other)),
                             name: name.clone(),
                             args: args.clone(),
                             directive: None,
@@ -444,305 +470,6 @@ impl<'a> Generator<'a> {
         }
         out
     }
-
-    /// A value of a declared type, list or not.
-    fn typed(&mut self, input: &Input, noun: Option<&'static Noun>, depth: usize) -> Arg {
-        self.value_of(&input.of, &input.name, noun, None, depth)
-    }
-
-    fn value_of(
-        &mut self,
-        of: &Of,
-        name: &str,
-        noun: Option<&'static Noun>,
-        column: Column,
-        depth: usize,
-    ) -> Arg {
-        if !of.list {
-            return self.value(&of.base, name, noun, column, depth);
-        }
-        let count = match self.rng.random_range(0..20) {
-            0 => 0,
-            1..=12 => 1,
-            13..=17 => 2,
-            _ => 3,
-        };
-        let mut items: Vec<Arg> = Vec::new();
-        for _ in 0..count {
-            let item = self.value(&of.base, name, noun, column, depth);
-            // An order names each column once, or else is refused.
-            let named = |item: &Arg| match item {
-                Arg::Object(fields) => fields.iter().find(|(name, _)| name == "field").cloned(),
-                _ => None,
-            };
-            let again = named(&item)
-                .is_some_and(|by| items.iter().any(|of| named(of).as_ref() == Some(&by)));
-            if !items.contains(&item) && (!again || self.chance(0.05)) {
-                items.push(item);
-            }
-        }
-        Arg::List(items)
-    }
-
-    fn value(
-        &mut self,
-        base: &str,
-        name: &str,
-        noun: Option<&'static Noun>,
-        column: Column,
-        depth: usize,
-    ) -> Arg {
-        let schema = self.schema;
-        match schema.kind(base) {
-            Kind::Enum(words) => Arg::Word(self.word(words, base, noun, column)),
-            Kind::Input { fields, one_of } => {
-                let filtered = base.strip_suffix("Filter").and_then(|of| schema.noun(of));
-                if let Some(noun) = filtered {
-                    return self.filter(noun, fields, depth);
-                }
-                if let Some(quantified) =
-                    base.strip_suffix("ListFilter").and_then(|of| schema.noun(of))
-                    && let Some(way) = fields.choose(&mut self.rng)
-                {
-                    let value = self.value_of(&way.of, &way.name, Some(quantified), None, depth);
-                    return Arg::Object(vec![(way.name.clone(), value)]);
-                }
-                if base.ends_with("Test") {
-                    return self.test(fields, column);
-                }
-                self.object(fields, *one_of, noun, depth)
-            }
-            _ => self.scalar(base, name, noun, column),
-        }
-    }
-
-    fn word(
-        &mut self,
-        words: &[String],
-        base: &str,
-        noun: Option<&'static Noun>,
-        column: Column,
-    ) -> String {
-        let _ = column;
-        if let Some(noun) = noun.filter(|_| base.ends_with("OrderField")) {
-            let fine: Vec<&String> = words
-                .iter()
-                .filter(|word| {
-                    let field = noun.field(&word.to_lowercase());
-                    field.is_some_and(|field| self.rights.may(noun, field, Uses::SORT))
-                })
-                .collect();
-            if let Some(word) = fine.choose(&mut self.rng)
-                && self.rng.random_bool(0.93)
-            {
-                return (*word).clone();
-            }
-        }
-        words.choose(&mut self.rng).cloned().unwrap_or_default()
-    }
-
-    /// An input of no special kind: what is required, and some of the rest.
-    fn object(
-        &mut self,
-        fields: &[Input],
-        one_of: bool,
-        noun: Option<&'static Noun>,
-        depth: usize,
-    ) -> Arg {
-        let mut out = Vec::new();
-        if one_of {
-            if let Some(field) = fields.choose(&mut self.rng) {
-                out.push((field.name.clone(), self.typed(field, noun, depth + 1)));
-            }
-            return Arg::Object(out);
-        }
-        for field in fields {
-            let required = field.of.required && !field.default;
-            if required || (depth < 5 && self.chance(0.35)) {
-                let value = self.typed(field, noun, depth + 1);
-                out.push((field.name.clone(), value));
-            }
-        }
-        Arg::Object(out)
-    }
-
-    /// Whether the reference by which the rows of a relation are found may be asked about.
-    fn leads(&self, noun: &'static Noun, relation: usize) -> bool {
-        let may = |of: &'static Noun, key: &str| {
-            of.field(key).is_some_and(|key| self.rights.may(of, key, Uses::FILTER))
-        };
-        match noun.shape.relations[relation].join {
-            Join::From(key) | Join::FromOfStudent(key) => {
-                may(REGISTRY.at(noun.targets[relation]), key)
-            }
-            Join::Through { table, from, to, .. } => REGISTRY
-                .get(table)
-                .is_some_and(|between| may(between, if from == "student_id" { to } else { from })),
-            Join::To(_)
-            | Join::ToOfStudent(_)
-            | Join::ToStudent
-            | Join::OfStudent
-            | Join::LiveOfStudent => true,
-        }
-    }
-
-    fn filter(&mut self, noun: &'static Noun, fields: &[Input], depth: usize) -> Arg {
-        let (mut logical, mut columns, mut relations, mut keys) = (vec![], vec![], vec![], vec![]);
-        for input in fields {
-            match noun.member(&input.name) {
-                Some(Member::Field(field)) => columns.push((input, field)),
-                Some(Member::Relation(relation)) => relations.push((input, relation)),
-                None if input.name == "id" => keys.push(input),
-                None => logical.push(input),
-            }
-        }
-        let allowed: Vec<_> = columns
-            .iter()
-            .filter(|(_, field)| self.rights.may(noun, *field, Uses::FILTER))
-            .copied()
-            .collect();
-        let followed: Vec<_> = relations
-            .iter()
-            .filter(|(_, relation)| {
-                let shape = &noun.shape.relations[*relation];
-                let key = shape.key.and_then(|key| noun.field(key));
-                self.rights.sees(REGISTRY.at(noun.targets[*relation]))
-                    && key.is_none_or(|key| self.rights.may(noun, key, Uses::FILTER))
-                    && self.leads(noun, *relation)
-            })
-            .copied()
-            .collect();
-        let mut out: Vec<(String, Arg)> = Vec::new();
-        let count = if self.chance(0.75) { 1 } else { 2 };
-        for _ in 0..count {
-            let way = self.rng.random_range(0..100);
-            let (input, value) = if depth < 4 && way < 28 && !logical.is_empty() {
-                let input = logical[self.rng.random_range(0..logical.len())];
-                let mut value = self.value_of(&input.of, &input.name, Some(noun), None, depth + 1);
-                if let Arg::List(items) = &value
-                    && items.is_empty()
-                    && self.chance(0.7)
-                {
-                    value = Arg::List(vec![self.filter(noun, fields, depth + 1)]);
-                }
-                (input, value)
-            } else if depth < 4 && way < 45 && !relations.is_empty() {
-                let any = self.chance(0.05) || followed.is_empty();
-                if any && !self.chance(0.3) {
-                    continue;
-                }
-                let known = if any { &relations } else { &followed };
-                let (input, relation) = known[self.rng.random_range(0..known.len())];
-                let target = REGISTRY.at(noun.targets[relation]);
-                let value = self.value_of(&input.of, &input.name, Some(target), None, depth + 1);
-                (input, value)
-            } else if way < 55 && !keys.is_empty() {
-                let input = keys[0];
-                let Kind::Input { fields, .. } = self.schema.kind(&input.of.base) else { continue };
-                let way = &fields[self.rng.random_range(0..fields.len())];
-                let ids = self.rng.random_range(1..4);
-                let mut ids: Vec<Arg> =
-                    (0..ids).map(|_| Arg::Text(self.pool.id(Some(noun), &mut self.rng))).collect();
-                let value = if way.of.list { Arg::List(ids) } else { ids.remove(0) };
-                (input, Arg::Object(vec![(way.name.clone(), value)]))
-            } else {
-                let any = self.chance(0.04) || allowed.is_empty();
-                if any && !self.chance(0.3) {
-                    continue;
-                }
-                let known = if any { &columns } else { &allowed };
-                if known.is_empty() {
-                    continue;
-                }
-                let (input, field) = known[self.rng.random_range(0..known.len())];
-                let value = self.value(
-                    &input.of.base,
-                    &input.name,
-                    Some(noun),
-                    Some((noun, field)),
-                    depth + 1,
-                );
-                (input, value)
-            };
-            if !out.iter().any(|(name, _)| *name == input.name) {
-                out.push((input.name.clone(), value));
-            }
-        }
-        Arg::Object(out)
-    }
-
-    fn test(&mut self, ways: &[Input], column: Column) -> Arg {
-        let mut out: Vec<(String, Arg)> = Vec::new();
-        let count = if self.chance(0.85) { 1 } else { 2 };
-        for _ in 0..count {
-            let way = &ways[self.rng.random_range(0..ways.len())];
-            let searching = way.name == "startsWith";
-            let may = column.is_none_or(|(noun, field)| {
-                self.rights.may(noun, field, Uses::FILTER.union(Uses::SEARCH))
-            });
-            if searching && !may && !self.chance(0.05)
-                || out.iter().any(|(name, _)| *name == way.name)
-            {
-                continue;
-            }
-            let mut value = self.value_of(&way.of, &way.name, None, column, 0);
-            if let Arg::Text(text) = &mut value
-                && searching
-            {
-                let most = text.chars().count().max(1);
-                let length = self.rng.random_range(1..=most);
-                *text = text.chars().take(length).collect();
-            }
-            out.push((way.name.clone(), value));
-        }
-        Arg::Object(out)
-    }
-
-    fn scalar(
-        &mut self,
-        base: &str,
-        name: &str,
-        noun: Option<&'static Noun>,
-        column: Column,
-    ) -> Arg {
-        let on_file = match column {
-            Some((noun, field)) if self.rng.random_bool(0.85) => {
-                self.pool.value((noun.index, field), &mut self.rng).map(str::to_owned)
-            }
-            _ => None,
-        };
-        match base {
-            "Boolean" => Arg::Bool(self.chance(0.5)),
-            "ID" => {
-                let noun = if name == "id" { noun } else { named_noun(name) };
-                Arg::Text(self.pool.id(noun, &mut self.rng))
-            }
-            "Int" | "Float" => {
-                let near = on_file.and_then(|text| text.parse::<i64>().ok());
-                let by = self.rng.random_range(-1..=1);
-                Arg::Int(near.map_or_else(|| self.rng.random_range(0..20), |near| near + by))
-            }
-            "Date" => {
-                let from = on_file.and_then(|text| text.parse().ok());
-                let from = from.unwrap_or_else(crate::support::app::today);
-                let by = chrono::TimeDelta::days(self.rng.random_range(-7..=1));
-                Arg::Text((from + by).to_string())
-            }
-            "DateTime" => Arg::Text(on_file.unwrap_or_else(|| "2026-11-20T04:00:00Z".to_owned())),
-            "Decimal" => {
-                Arg::Text(on_file.unwrap_or_else(|| self.rng.random_range(0..200).to_string()))
-            }
-            _ if name.ends_with("Key") => {
-                Arg::Text(format!("request-{:04}", self.rng.random_range(0..super::twin::KEYS)))
-            }
-            _ => Arg::Text(on_file.unwrap_or_else(|| match column {
-                Some(_) => {
-                    ["Mk", "Mkpupil", "Zz", "1", "\u{738b}"][self.rng.random_range(0..5)].to_owned()
-                }
-                None => self.pool.text(&mut self.rng).to_owned(),
-            })),
-        }
-    }
 }
 
 /// An object without arguments and relations, such as a code: asked for like a leaf.
@@ -753,10 +480,4 @@ fn small(schema: &Schema, field: &Field) -> bool {
         && matches!(schema.kind(&field.of.base), Kind::Object(_))
         && field.of.base != "PageInfo"
         && schema.fields(&field.of.base).iter().all(|below| !schema.composite(&below.of.base))
-}
-
-/// The noun whose ids an argument takes: `examId`, `classGroupIds`; none for `id` itself, where any will do.
-fn named_noun(name: &str) -> Option<&'static Noun> {
-    let stem = name.trim_end_matches('s').strip_suffix("Id")?;
-    REGISTRY.nouns().iter().find(|noun| noun.shape.type_name.eq_ignore_ascii_case(stem))
 }

@@ -1,10 +1,11 @@
 //! The promise that sums up the others: two databases that differ only in what a caller may not see give the same
 //! answers, byte for byte, after the same number of statements.
 //!
-//! `schema` is what may be asked, `pool` what questions are filled with, `generate` makes them, `twin` makes the
-//! databases, `run` asks both, `shrink` makes a finding small, `outlets` lists what is set aside. `promise` is the test;
-//! with the feature `leaks` it is tested itself, by `leaks`.
+//! `schema` is what may be asked, `pool` what questions are filled with, `generate` and `values` make them, `twin` makes
+//! the databases, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
+//! what is set aside. `promise` is the test; with the feature `leaks` it is tested itself, by `leaks`.
 
+mod both;
 mod document;
 mod generate;
 #[cfg(feature = "leaks")]
@@ -17,3 +18,4 @@ mod run;
 mod schema;
 mod shrink;
 mod twin;
+mod values;

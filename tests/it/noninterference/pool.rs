@@ -10,9 +10,11 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use uuid::Uuid;
+use xueji::access::action::ACTIONS;
 use xueji::access::policy::Policy;
-use xueji::access::table::{Pair, Uses};
-use xueji::access::view::Noun;
+use xueji::access::table::{Pair, Table, Uses};
+use xueji::access::view::{Noun, camel};
 use xueji::graphql::REGISTRY;
 
 use super::document::Arg;
@@ -37,6 +39,8 @@ pub(crate) struct Pool {
     /// By noun and field, as arguments spell them.
     values: BTreeMap<(usize, usize), Vec<String>>,
     texts: Vec<String>,
+    /// By the name of a column in the schema: what is on file in columns of that name.
+    named: BTreeMap<String, Vec<String>>,
     /// By noun: ids of rows that one twin alone has.
     apart: BTreeMap<usize, Vec<String>>,
     pub(crate) own: Vec<Continuation>,
@@ -50,14 +54,17 @@ const KEPT: usize = 400;
 
 impl Pool {
     /// Of both twins, as the person stands to them.
-    pub(crate) fn of(twins: [(&Truth, &Oracle<'_>); 2]) -> Self {
+    pub(crate) fn of(twins: [(&Truth, &Oracle<'_>); 2], account: Uuid) -> Self {
         let mut ids: BTreeMap<usize, BTreeMap<_, (String, bool)>> = BTreeMap::new();
         let mut values: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
         for (truth, oracle) in twins {
             for (id, row) in &truth.rows {
                 let noun = row.noun.index;
                 let known = ids.entry(noun).or_default();
-                known.insert((row.student, row.id), (id.clone(), oracle.visible(row)));
+                // One's own grants are named to everybody, by `viewer`.
+                let own = row.noun.shape.name == "access_grant"
+                    && row.keys.get("account_id") == Some(&account);
+                known.insert((row.student, row.id), (id.clone(), own || oracle.visible(row)));
                 for (field, value) in &row.shown {
                     if let Some(text) = spelled(value) {
                         values.entry((noun, *field)).or_default().insert(text);
@@ -72,6 +79,11 @@ impl Pool {
                 known.insert((row.student, row.id), id.clone());
             }
         }
+        let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for ((noun, field), of) in &values {
+            let known = named.entry(REGISTRY.at(*noun).camel[*field].clone()).or_default();
+            known.extend(of.iter().cloned());
+        }
         let mut texts: BTreeSet<String> = values.values().flatten().cloned().collect();
         texts.extend(xueji_entity::value::code::lists().into_iter().map(str::to_owned));
         for noun in REGISTRY.nouns() {
@@ -81,6 +93,7 @@ impl Pool {
             ids: ids.into_iter().map(|(noun, of)| (noun, of.into_values().collect())).collect(),
             values: values.into_iter().map(|(at, of)| (at, of.into_iter().collect())).collect(),
             texts: texts.into_iter().collect(),
+            named,
             apart: apart.into_iter().map(|(noun, of)| (noun, of.into_values().collect())).collect(),
             ..Self::default()
         }
@@ -89,6 +102,33 @@ impl Pool {
     /// A value of a column, if any is on file.
     pub(crate) fn value(&self, column: (usize, usize), rng: &mut ChaCha8Rng) -> Option<&str> {
         self.values.get(&column)?.choose(rng).map(String::as_str)
+    }
+
+    /// A value of any column that is called so, or like the end of it: `toLogin` is a `login`.
+    pub(crate) fn value_named(&self, name: &str, rng: &mut ChaCha8Rng) -> Option<&str> {
+        let last = name.rfind(char::is_uppercase).map(|at| {
+            let (first, rest) = name[at..].split_at(1);
+            first.to_lowercase() + rest
+        });
+        let known = self.named.get(name).or_else(|| self.named.get(&last?))?;
+        known.choose(rng).map(String::as_str)
+    }
+
+    /// An id of a row that is not shown.
+    pub(crate) fn far_id(&self, noun: Option<&Noun>, rng: &mut ChaCha8Rng) -> String {
+        let known = noun.and_then(|noun| self.ids.get(&noun.index)).map_or(&[][..], Vec::as_slice);
+        let far: Vec<&(String, bool)> = known.iter().filter(|(_, shown)| !*shown).collect();
+        far.choose(rng).map_or_else(|| self.id(noun, rng), |(id, _)| id.clone())
+    }
+
+    /// An id of a row that is shown, mostly.
+    pub(crate) fn apt_id(&self, noun: Option<&Noun>, rng: &mut ChaCha8Rng) -> String {
+        let shown = noun.and_then(|noun| self.ids.get(&noun.index)).map_or(&[][..], Vec::as_slice);
+        let shown: Vec<&(String, bool)> = shown.iter().filter(|(_, shown)| *shown).collect();
+        match shown.choose(rng) {
+            Some((id, _)) if rng.random_bool(0.8) => id.clone(),
+            _ => self.id(noun, rng),
+        }
     }
 
     /// Any text of the registry.
@@ -173,8 +213,12 @@ fn spelled(value: &Value) -> Option<String> {
 pub(crate) struct Rights {
     uses: Vec<Vec<Uses>>,
     sees: Vec<bool>,
-    /// Counts pupils and reads none.
-    pub(crate) figures_alone: bool,
+    /// The acts that somebody who holds this may do, as the schema names them.
+    acts: BTreeSet<String>,
+    /// The columns that some of them set, by policy id.
+    sets: BTreeSet<u16>,
+    /// Purposes that may be stated and show nothing more.
+    pub(crate) purposes: Vec<String>,
 }
 
 impl Rights {
@@ -188,7 +232,16 @@ impl Rights {
             let cell = |pair: &Pair| policy.table.cell(*pair, noun.id(field)).uses;
             pairs.iter().map(cell).fold(Uses::default(), Uses::union)
         };
+        let held: Vec<(&str, _)> = ACTIONS
+            .iter()
+            .filter_map(|name| {
+                let id = policy.actions.id(name)?;
+                Some((*name, policy.actions.may(&pairs, id)?))
+            })
+            .collect();
         Self {
+            acts: held.iter().map(|(name, _)| camel(&name.replace('.', "_"))).collect(),
+            sets: held.iter().flat_map(|(_, act)| act.columns.iter().copied()).collect(),
             uses: REGISTRY
                 .nouns()
                 .iter()
@@ -199,15 +252,46 @@ impl Rights {
                 .iter()
                 .map(|noun| pairs.iter().any(|pair| policy.table.rows(*pair, noun.noun_id())))
                 .collect(),
-            figures_alone: REGISTRY.get("student").is_some_and(|noun| {
-                !pairs.iter().any(|pair| policy.table.rows(*pair, noun.noun_id()))
-            }),
+            purposes: policy
+                .purposes
+                .iter()
+                .filter(|(id, _)| {
+                    let table = policy.table_for(Some(*id));
+                    let shown = Uses::FULL.union(Uses::MASKED);
+                    let cells = REGISTRY
+                        .nouns()
+                        .iter()
+                        .flat_map(|noun| (0..noun.camel.len()).map(|field| noun.id(field)));
+                    cells.flat_map(|cell| pairs.iter().map(move |pair| (*pair, cell))).all(
+                        |(pair, cell)| {
+                            let uses = |of: &Table| of.cell(pair, cell).uses.intersection(shown);
+                            uses(table) == uses(&policy.table)
+                        },
+                    )
+                })
+                .map(|(_, purpose)| purpose.code.clone())
+                .collect(),
         }
     }
 
     /// Whether a column may be used so in some row.
     pub(crate) fn may(&self, noun: &Noun, field: usize, uses: Uses) -> bool {
         self.uses[noun.index][field].contains(uses.union(Uses::FULL))
+    }
+
+    /// Whether an act may be done at all.
+    pub(crate) fn acts(&self, name: &str) -> bool {
+        self.acts.contains(name)
+    }
+
+    /// Whether some act sets a column.
+    pub(crate) fn sets(&self, noun: &Noun, field: usize) -> bool {
+        self.sets.contains(&noun.id(field))
+    }
+
+    /// Whether a column is revealed by the act of that name.
+    pub(crate) fn reveals(&self, noun: &Noun, field: usize) -> bool {
+        self.uses[noun.index][field].contains(Uses::REVEAL)
     }
 
     /// Whether some row of the noun may exist.

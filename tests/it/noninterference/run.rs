@@ -1,24 +1,21 @@
 //! The same requests to both twins, and what must be the same of the answers: status, headers, every byte of the body,
 //! the number of statements and the lines of the log.
 
-use std::sync::{Arc, Mutex};
-use std::{fmt, io};
+use std::fmt;
 
-use axum::body::Body;
-use axum::http::{Method, Request as Http, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use tracing::Dispatch;
-use tracing::instrument::WithSubscriber;
-use tracing_subscriber::fmt::MakeWriter;
 
+use super::both::{Both, Seen, Side};
 use super::document::{Arg, Request, Selection};
 use super::generate::{Generator, numbers};
+use super::outlets;
 use super::pool::{Continuation, Pool, Rights};
 use super::schema::Schema;
 use super::shrink;
 use super::twin::{Base, Differences, Twins};
+use super::values::VERSION;
 use crate::support::app::App;
 use crate::support::oracle::Oracle;
 use crate::support::truth::Truth;
@@ -30,11 +27,22 @@ pub(crate) struct Volume {
     pub(crate) seed: u64,
     pub(crate) queries: u64,
     pub(crate) mutations: u64,
+    /// Tries of the act that lets its caller see more, after everything else.
+    pub(crate) widening: u64,
     /// Requests that are spent on making a finding small.
     pub(crate) shrink: usize,
     /// Say how far it has come, every so many requests.
     pub(crate) progress: Option<u64>,
 }
+
+/// Acts of every day that write into the registry.
+const WRITING: &[&str] = &[
+    "attendanceRecord",
+    "studentContactUpdate",
+    "guardianContactUpdate",
+    "examPublish",
+    "accessReviewDecide",
+];
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +59,10 @@ pub(crate) struct Report {
     pub(crate) refused: u64,
     pub(crate) mutations: u64,
     pub(crate) written: u64,
+    /// Holds an act that writes into the registry.
+    pub(crate) may_write: bool,
+    /// Acts that were done and write nothing but their line on record.
+    pub(crate) told: u64,
     pub(crate) differences: Differences,
     pub(crate) found: Option<Found>,
 }
@@ -84,205 +96,6 @@ impl fmt::Display for Found {
     }
 }
 
-/// Everything that an answer tells.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Seen {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) text: String,
-    pub(crate) statements: u64,
-    pub(crate) lines: Vec<String>,
-}
-
-impl Seen {
-    /// What differs between two.
-    fn differs(&self, other: &Self) -> Option<&'static str> {
-        if self.status != other.status {
-            Some("status")
-        } else if self.text != other.text {
-            Some("answer")
-        } else if self.headers != other.headers {
-            Some("headers")
-        } else if self.lines != other.lines {
-            Some("log")
-        } else if self.statements != other.statements {
-            Some("statements")
-        } else {
-            None
-        }
-    }
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
-
-/// One of the twins, asked as the person.
-struct Side<'t> {
-    app: &'t App,
-    token: String,
-    lines: Lines,
-    log: Dispatch,
-}
-
-impl<'t> Side<'t> {
-    fn new(app: &'t App, account: &str) -> Self {
-        let lines = Lines::default();
-        let filter =
-            tracing_subscriber::EnvFilter::new("debug,xueji=trace,h2=off,hyper=off,sqlx=off");
-        let log = tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(filter)
-            .with_writer(lines.clone())
-            .finish()
-            .into();
-        Self { app, token: app.token(account), lines, log }
-    }
-
-    async fn ask(&self, request: &Request, id: &str) -> Seen {
-        let http = Http::builder()
-            .method(Method::POST)
-            .uri("/graphql")
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
-            .header(header::ACCEPT_LANGUAGE, if request.chinese { "zh-CN" } else { "en" })
-            .header("x-request-id", id)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Body::from(request.body()))
-            .unwrap();
-        self.lines.0.lock().unwrap().clear();
-        let before = self.app.store().statements();
-        let answer = self.app.send(http).with_subscriber(self.log.clone()).await;
-        let statements = self.app.store().statements() - before;
-        let mut headers: Vec<(String, String)> = answer
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
-            .collect();
-        headers.sort_unstable();
-        let written = std::mem::take(&mut *self.lines.0.lock().unwrap());
-        let lines = String::from_utf8_lossy(&written).lines().map(without_times).collect();
-        Seen { status: answer.status.as_u16(), headers, text: answer.text, statements, lines }
-    }
-}
-
-fn without_times(line: &str) -> String {
-    let Ok(mut line) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
-    if let Some(line) = line.as_object_mut() {
-        line.remove("timestamp");
-        if let Some(fields) = line.get_mut("fields").and_then(Value::as_object_mut) {
-            fields.retain(|name, _| !name.starts_with("duration"));
-        }
-    }
-    line.to_string()
-}
-
-/// Both twins, asked as the person.
-pub(crate) struct Both<'t> {
-    sides: [Side<'t>; 2],
-    /// Rows have been written: their ids, and cursors to them, are each twin's own.
-    written: bool,
-    known: &'t [Truth; 2],
-}
-
-/// How often a difference in the number of statements alone is looked at again: grants are read anew about once a
-/// second, in the middle of whatever request comes then.
-const LOOKS: usize = 5;
-
-impl Both<'_> {
-    /// Asks both; what is different, if anything.
-    pub(crate) async fn ask(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> ([Seen; 2], Option<&'static str>) {
-        let mut seen = self.once(request, id).await;
-        let mut differs = seen[0].differs(&seen[1]);
-        if differs == Some("statements") && request.mutation {
-            // What was written is the same on both sides, so it may be asked again.
-            for _ in 0..LOOKS {
-                seen = self.once(request, id).await;
-                differs = seen[0].differs(&seen[1]);
-                if differs.is_none() {
-                    break;
-                }
-            }
-        } else if differs == Some("statements") {
-            let mut least = seen.each_ref().map(|seen| seen.statements);
-            for _ in 0..LOOKS {
-                let again = self.once(request, id).await;
-                for (least, again) in least.iter_mut().zip(&again) {
-                    *least = (*least).min(again.statements);
-                }
-                if least[0] == least[1] {
-                    break;
-                }
-            }
-            for (seen, least) in seen.iter_mut().zip(least) {
-                seen.statements = least;
-            }
-            differs = seen[0].differs(&seen[1]);
-        }
-        (seen, differs)
-    }
-
-    async fn once(&self, request: &Request, id: &str) -> [Seen; 2] {
-        let (one, two) =
-            tokio::join!(self.sides[0].ask(request, id), self.sides[1].ask(request, id));
-        let mut seen = [one, two];
-        if self.written || request.mutation {
-            for (seen, side) in seen.iter_mut().zip(&self.sides) {
-                seen.text = self.without_new(side.app, &seen.text);
-            }
-        }
-        seen
-    }
-
-    fn without_new(&self, app: &App, text: &str) -> String {
-        let Ok(mut body) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-        forget_new(&mut body, &|text| {
-            if let Some((noun, _)) = app.unsealed(text) {
-                let known = self.known.iter().any(|truth| truth.rows.contains_key(text));
-                return (!known).then(|| format!("a new {}", noun.shape.type_name));
-            }
-            let cursor = text.len() >= 60 && URL_SAFE_NO_PAD.decode(text).is_ok();
-            cursor.then(|| "a cursor".to_owned())
-        });
-        body.to_string()
-    }
-}
-
-fn forget_new(value: &mut Value, stand_in: &impl Fn(&str) -> Option<String>) {
-    match value {
-        Value::String(text) => {
-            if let Some(other) = stand_in(text) {
-                *text = other;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| forget_new(item, stand_in)),
-        Value::Object(fields) => fields.values_mut().for_each(|item| forget_new(item, stand_in)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 /// Asks one person's questions until all are asked or an answer differs.
 pub(crate) async fn person(base: &Base, schema: &Schema, name: &str, volume: Volume) -> Report {
     let account = base.people.iter().find(|(known, _)| known == name).expect("a person").1;
@@ -303,33 +116,47 @@ pub(crate) async fn ask(
     let truths = [Truth::of(one).await, Truth::of(two).await];
     let mut pool = {
         let oracles = [Oracle::of(one, &truths[0], &person), Oracle::of(two, &truths[1], &person)];
-        Pool::of([(&truths[0], &oracles[0]), (&truths[1], &oracles[1])])
+        let sides = [(&truths[0], &oracles[0]), (&truths[1], &oracles[1])];
+        Pool::of(sides, twins.account.uuid())
     };
     pool.foreign = foreign.to_vec();
     let rights = Rights::of(one.policy(), person.holding());
     let account = twins.account.uuid().to_string();
-    let mut both = Both {
-        sides: [Side::new(one, &account), Side::new(two, &account)],
-        written: false,
-        known: &truths,
+    let mut both = Both::new(&twins.apps, &account, &truths);
+    let mut report = Report {
+        name: name.to_owned(),
+        differences: twins.differences,
+        may_write: WRITING.iter().any(|act| rights.acts(act)),
+        ..Report::default()
     };
-    let mut report =
-        Report { name: name.to_owned(), differences: twins.differences, ..Report::default() };
-    for number in 0..volume.queries + volume.mutations {
+    let everyday = volume.queries + volume.mutations;
+    for number in 0..everyday + volume.widening {
         let generator = Generator::new(schema, &pool, &rights, numbers(volume.seed, name, number));
         // Every other request after the queries is a write.
         let mutation = number >= volume.queries && number % 2 == 0;
-        let request = if mutation { generator.mutation() } else { generator.query() };
+        let mut request = if number >= everyday {
+            generator.act(outlets::WIDENS)
+        } else if mutation {
+            generator.mutation()
+        } else {
+            generator.query()
+        };
+        let mutation = request.mutation;
         let id = format!("request-{number}");
+        if mutation {
+            with_version(&both, &mut request, &id).await;
+        }
         let (seen, differs) = both.ask(&request, &id).await;
-        report.count(&request, &seen[0]);
+        let body: Value = serde_json::from_str(&seen[0].text).unwrap_or_default();
+        report.count(&request, &seen[0], &body);
+        let continued = continuations(schema, &request, &body);
         if let [Selection::Field { name, .. }] = &request.selections[..] {
             let (asked, denied) = pool.denied.entry(name.clone()).or_default();
             *asked += 1;
             *denied += u32::from(seen[0].text.contains("\"FORBIDDEN\""));
         }
         // A cursor tells nothing by itself, whoever has it.
-        if continuations(schema, &request, &seen[0].text).iter().any(|at| readable(&at.cursor)) {
+        if continued.iter().any(|at| readable(&at.cursor)) {
             report.found = Some(Found { request, number, seen, what: "a cursor that can be read" });
             return report;
         }
@@ -343,19 +170,57 @@ pub(crate) async fn ask(
             return report;
         }
         both.written |= mutation;
+        // From here on the person sees what was kept apart.
+        if number >= everyday && seen.iter().any(|seen| outlets::done(&seen.text)) {
+            break;
+        }
         if !both.written {
-            harvest(schema, &request, &seen[0].text, &mut pool);
+            continued.into_iter().for_each(|at| pool.keep(at));
         }
         if volume.progress.is_some_and(|every| (number + 1) % every == 0) {
-            eprintln!("{name}: {} requests", number + 1);
+            eprintln!("{name}: {} of {everyday} requests", number + 1);
         }
     }
     report
 }
 
+/// Puts the tag of what the person sees now in the place of the one that stands for it.
+async fn with_version(both: &Both<'_>, request: &mut Request, id: &str) {
+    let Some(Selection::Field { args, .. }) = request.selections.first_mut() else { return };
+    let input = match args.first_mut() {
+        Some((_, Arg::Variable(name))) => {
+            let known = request.variables.iter_mut().find(|known| known.name == *name);
+            known.and_then(|known| known.value.as_mut().or(known.default.as_mut()))
+        }
+        Some((_, given)) => Some(given),
+        None => None,
+    };
+    let Some(Arg::Object(input)) = input else { return };
+    let row = input.iter().find_map(|(name, value)| match value {
+        Arg::Text(id) if name.ends_with("Id") => Some(id.clone()),
+        _ => None,
+    });
+    let version = input.iter_mut().find(|(name, _)| name == VERSION);
+    let (Some(row), Some((_, Arg::Text(version)))) = (row, version) else { return };
+    let Some((noun, _)) = row.split_once('_') else { return };
+    if version != VERSION || !["Student", "Guardian"].contains(&noun) {
+        return;
+    }
+    let tag = Selection::plain("contactVersion", Vec::new());
+    let tag = Selection::Inline { on: Some(noun.to_owned()), directive: None, below: vec![tag] };
+    let mut node = Selection::plain("node", vec![tag]);
+    if let Selection::Field { args, .. } = &mut node {
+        args.push(("id".to_owned(), Arg::Text(row)));
+    }
+    let asked = Request { selections: vec![node], ..Request::default() };
+    let answer: Value = serde_json::from_str(&both.one(&asked, id).await.text).unwrap_or_default();
+    if let Some(tag) = answer["data"]["node"]["contactVersion"].as_str() {
+        tag.clone_into(version);
+    }
+}
+
 impl Report {
-    fn count(&mut self, request: &Request, seen: &Seen) {
-        let body: Value = serde_json::from_str(&seen.text).unwrap_or_default();
+    fn count(&mut self, request: &Request, seen: &Seen, body: &Value) {
         let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
         assert_ne!(code, "INTERNAL", "{}: {}\n{}", self.name, request.text(), seen.text);
         self.requests += 1;
@@ -364,16 +229,18 @@ impl Report {
         self.refused += u64::from(!code.is_empty() && code != "FORBIDDEN");
         if request.mutation {
             self.mutations += 1;
-            self.written += u64::from(code.is_empty());
+            let reads = ["studentReveal", "identityNumberCheck"];
+            let writes = request.act().is_some_and(|act| !reads.contains(&act));
+            self.written += u64::from(writes && code.is_empty());
+            self.told += u64::from(!writes && code.is_empty());
         }
-        self.with_rows += u64::from(body["data"].to_string().contains("[{"));
+        self.with_rows += u64::from(rows(&body["data"]));
         for selection in &request.selections {
             let Selection::Field { alias, name, args, .. } = selection else { continue };
             let answer = &body["data"][alias.as_ref().unwrap_or(name)];
             if args.iter().any(|(name, _)| name == "filter") && !answer.is_null() {
                 self.filtered += 1;
-                let some = answer.to_string();
-                self.matched += u64::from(some.contains("[{"));
+                self.matched += u64::from(rows(answer));
             }
             if args.iter().any(|(name, _)| name == "after" || name == "before") && !answer.is_null()
             {
@@ -387,7 +254,7 @@ impl Report {
         let Differences { hidden, masked, out_of_scope, added, removed } = self.differences;
         format!(
             "{:<42} {:>6} requests {:>6} valid {:>6} with rows {:>5} filtered {:>5} matched {:>5} pages \
-             {:>5} denied {:>5} refused {:>4} writes {:>4} done | {hidden} hidden {masked} masked {out_of_scope} \
+             {:>5} denied {:>5} refused {:>4} acts {:>4} written {:>4} told | {hidden} hidden {masked} masked {out_of_scope} \
              out of scope {added} added {removed} removed",
             self.name,
             self.requests,
@@ -400,7 +267,19 @@ impl Report {
             self.refused,
             self.mutations,
             self.written,
+            self.told,
         )
+    }
+}
+
+/// Whether some list in an answer has a row.
+fn rows(answer: &Value) -> bool {
+    match answer {
+        Value::Array(items) => {
+            items.first().is_some_and(Value::is_object) || items.iter().any(rows)
+        }
+        Value::Object(fields) => fields.values().any(rows),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -426,29 +305,22 @@ pub(crate) async fn lists_of(
     let truth = Truth::of(app).await;
     let person = app.account_holder(account).await;
     let oracle = Oracle::of(app, &truth, &person);
-    let pool = Pool::of([(&truth, &oracle), (&truth, &oracle)]);
+    let pool = Pool::of([(&truth, &oracle), (&truth, &oracle)], account.uuid());
     let rights = Rights::of(app.policy(), person.holding());
     let side = Side::new(app, &account.uuid().to_string());
     let mut found = Vec::new();
     for number in 0..requests {
         let request = Generator::new(schema, &pool, &rights, numbers(0, name, number)).query();
         let seen = side.ask(&request, "lists-of").await;
-        found.extend(continuations(schema, &request, &seen.text));
+        let body = serde_json::from_str(&seen.text).unwrap_or_default();
+        found.extend(continuations(schema, &request, &body));
     }
     found
 }
 
-/// Keeps where the root lists of an answer can be continued.
-fn harvest(schema: &Schema, request: &Request, text: &str, pool: &mut Pool) {
-    for continuation in continuations(schema, request, text) {
-        pool.keep(continuation);
-    }
-}
-
 /// Where the root lists of an answer can be continued.
-pub(crate) fn continuations(schema: &Schema, request: &Request, text: &str) -> Vec<Continuation> {
+fn continuations(schema: &Schema, request: &Request, body: &Value) -> Vec<Continuation> {
     let mut found = Vec::new();
-    let Ok(body) = serde_json::from_str::<Value>(text) else { return found };
     for selection in &request.selections {
         let Selection::Field { alias, name, args, .. } = selection else { continue };
         let of = schema.fields("Query").iter().find(|field| field.name == *name);

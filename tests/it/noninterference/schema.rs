@@ -167,6 +167,16 @@ impl Schema {
         self.nouns.get(name).copied()
     }
 
+    /// The noun that an act is named after: `studentReveal`.
+    pub(crate) fn about(&self, act: &str) -> Option<&'static Noun> {
+        let begins = |name: &str| {
+            let (first, rest) = name.split_at(1);
+            act.starts_with(&format!("{}{rest}", first.to_lowercase()))
+        };
+        let fitting = self.nouns.iter().filter(|(name, _)| begins(name));
+        fitting.max_by_key(|(name, _)| name.len()).map(|(_, noun)| *noun)
+    }
+
     /// The noun whose rows a connection lists.
     pub(crate) fn listed(&self, name: &str) -> Option<&'static Noun> {
         self.noun(name.strip_suffix("Connection")?)

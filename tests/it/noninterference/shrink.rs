@@ -1,7 +1,8 @@
 //! Takes a request apart while its answers still differ, so that what is printed is little.
 
+use super::both::{Both, Seen};
 use super::document::{Arg, Request, Selection};
-use super::run::{Both, Seen};
+use super::outlets;
 
 /// The smallest request whose answers differ that `most` further ones have found, with the answers.
 pub(crate) async fn shrink(
@@ -70,6 +71,9 @@ pub(crate) fn reductions(request: &Request) -> Vec<Request> {
             fill(selection, &variable.name, &value);
         }
         out.push(smaller);
+    }
+    if request.purpose.is_some() {
+        out.push(Request { purpose: None, ..request.clone() });
     }
     if request.chinese {
         out.push(Request { chinese: false, ..request.clone() });
@@ -170,7 +174,7 @@ fn simpler(selection: &Selection) -> Vec<Selection> {
                 }
                 out.push(plain);
             }
-            if alias.is_some() {
+            if alias.as_ref().is_some_and(|alias| !outlets::named(alias)) {
                 let mut plain = selection.clone();
                 if let Selection::Field { alias, .. } = &mut plain {
                     *alias = None;

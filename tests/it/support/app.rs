@@ -90,6 +90,8 @@ struct Ground {
     unchecked: Duration,
     /// The most connections.
     connections: u32,
+    /// What a server does beside answering.
+    upkeep: bool,
 }
 
 impl Ground {
@@ -109,6 +111,7 @@ impl Ground {
             exceptional: Exceptional::default(),
             unchecked: Limits::default().unchecked_time,
             connections: 4,
+            upkeep: true,
         }
     }
 }
@@ -180,9 +183,11 @@ impl App {
         Self::on(Ground { policy, clock, ..Ground::new().await }).await
     }
 
-    /// On a database that is there already, with so many connections at most.
-    pub(crate) async fn at(place: Place, connections: u32) -> Self {
-        Self::on(Ground { connections, ..Ground::at(Arc::new(place)).await }).await
+    /// On a database that is there already, with so many connections at most and these bounds, and with nothing beside
+    /// answering, so that every statement is that of a request.
+    pub(crate) async fn alone_at(place: Place, connections: u32, exceptional: Exceptional) -> Self {
+        let ground = Ground::at(Arc::new(place)).await;
+        Self::on(Ground { connections, exceptional, upkeep: false, ..ground }).await
     }
 
     /// Another process of the same deployment: the same database and keys, and nothing else in common.
@@ -227,6 +232,7 @@ impl App {
             exceptional,
             unchecked,
             connections,
+            upkeep,
         } = ground;
         super::logs::keep();
         let db = connect(&place.url, connections).await.unwrap();
@@ -266,7 +272,7 @@ impl App {
         let verifier = Arc::new(KeySet::new(&settings, 1 << 20).unwrap());
         let options = Options { limits, introspection: true, graphiql: false, personas: None };
         let router = router(Arc::clone(&app), Arc::clone(&verifier), options);
-        let upkeep = xueji::upkeep::start(&app);
+        let upkeep = if upkeep { xueji::upkeep::start(&app) } else { JoinSet::new() };
         Self { router, app, db, policy, signer, verifier, place, keys, _upkeep: upkeep }
     }
 

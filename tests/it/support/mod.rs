@@ -8,6 +8,7 @@ pub(crate) mod document;
 pub(crate) mod everybody;
 pub(crate) mod live;
 pub(crate) mod logs;
+pub(crate) mod opened;
 pub(crate) mod oracle;
 pub(crate) mod place;
 pub(crate) mod process;

@@ -174,7 +174,7 @@ fn later(from: &str, days: u64) -> NaiveDate {
 }
 
 /// A text of letters alone, since names have no digits.
-fn mark(tag: &str, turn: u64) -> String {
+pub(crate) fn mark(tag: &str, turn: u64) -> String {
     let letter =
         |place: u32| char::from(b'a' + u8::try_from(turn / 26_u64.pow(place) % 26).unwrap());
     format!("Mk{tag}{}{}{}{}", letter(3), letter(2), letter(1), letter(0))
