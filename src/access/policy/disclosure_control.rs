@@ -214,6 +214,15 @@ impl DisclosureControl {
         let ["t", name, chinese, measure, by] = cells else {
             return Err("is not `t, name, Chinese name, measure, dimensions`".to_owned());
         };
+        let plain = |of: char| of.is_ascii_lowercase() || of.is_ascii_digit() || of == '_';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(format!(
+                "`{name}` is no name of a table; write small letters, digits and _"
+            ));
+        }
+        if chinese.is_empty() {
+            return Err(format!("the table {name} has no Chinese name"));
+        }
         if self.tables.iter().any(|table| table.name == *name) {
             return Err(format!("the table {name} is already declared above"));
         }

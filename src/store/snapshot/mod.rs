@@ -289,7 +289,9 @@ impl Store {
                 .await
                 .map_err(|_stopped| Error::internal("publishing the declared tables stopped"))?
         };
-        let published = !cells.is_empty();
+        // Tables that tell nothing, as of an empty registry, are none, and hold up no others.
+        let published = cells.iter().any(|cell| cell.value.is_some());
+        let cells = if published { cells } else { Vec::new() };
         write_cells(&tx, number, cells).await?;
         let counted = snapshot::ActiveModel {
             id: Set(row.id),
