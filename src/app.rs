@@ -110,7 +110,8 @@ impl App {
 
     /// Takes the snapshot of the night when it is time.
     pub async fn nightly_snapshot(&self) -> Result<snapshot::Night> {
-        snapshot::nightly(&self.store, &self.policy().disclosure_control, self.clock, self.nights).await
+        snapshot::nightly(&self.store, &self.policy().disclosure_control, self.clock, self.nights)
+            .await
     }
 
     /// Keeps events in the outbox for so long.

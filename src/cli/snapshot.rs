@@ -75,9 +75,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let Some(found) = found else {
                 bail!("There is no snapshot {wanted:?}: `xueji snapshot list` names them.");
             };
-            snapshot::discard(&store, &found, with_tables)
-                .await
-                .context("The snapshot was not dropped; `--with-tables` drops its tables as well")?;
+            snapshot::discard(&store, &found, with_tables).await.context(
+                "The snapshot was not dropped; `--with-tables` drops its tables as well",
+            )?;
             say(format!("dropped {}", line(&found)))
         }
     }

@@ -47,7 +47,11 @@ async fn what_is_wrong_in_either_file_is_refused_with_file_line_and_reason() {
         (CONTROL, "d, analist, region, perturb, 10", "there is no role analist"),
         (CONTROL, "d, analyst, class, perturb, 10", "analyst may not be held at class"),
         (CONTROL, "d, analyst, nowhere, perturb, 10", "analyst may not be held at nowhere"),
-        (CONTROL, "d, homeroom_teacher, class, suppress, 10", "a snapshot knows schools and regions"),
+        (
+            CONTROL,
+            "d, homeroom_teacher, class, suppress, 10",
+            "a snapshot knows schools and regions",
+        ),
         (CONTROL, "d, analyst, region", "is not `d, role, reach, way, threshold`"),
         (CONTROL, "p, analyst, region, perturb, 10", "is not `d, role, reach, way, threshold`"),
         (
@@ -97,7 +101,9 @@ async fn what_is_wrong_in_either_file_is_refused_with_file_line_and_reason() {
     let problems = Policy::compile(heirs, &catalogue()).await.unwrap_err();
     let of: Vec<_> = ["reviewer", "principal", "vice_principal"]
         .into_iter()
-        .filter(|role| problems.0.iter().any(|problem| problem.why.contains(&format!("{role}/school"))))
+        .filter(|role| {
+            problems.0.iter().any(|problem| problem.why.contains(&format!("{role}/school")))
+        })
         .collect();
     assert_eq!(of, ["reviewer", "principal", "vice_principal"], "{problems}");
 }
@@ -156,7 +162,11 @@ fn place(level: &str, name: &str) -> (String, Option<String>) {
     (level.to_owned(), (!name.is_empty()).then(|| name.to_owned()))
 }
 
-async fn table(person: &Person<'_>, name: &str, snapshot: Option<&str>) -> crate::support::answer::Answer {
+async fn table(
+    person: &Person<'_>,
+    name: &str,
+    snapshot: Option<&str>,
+) -> crate::support::answer::Answer {
     person.query(TABLE, json!({ "n": name, "s": snapshot })).await
 }
 
@@ -185,7 +195,8 @@ async fn who_is_given_tables_asks_no_free_question() {
     // It has the tables, exact or withheld, with the threshold and the snapshot.
     let names = region.ask("{ declaredTables { name title dimensions } }").await;
     let names = names.texts("/declaredTables", "name");
-    let wanted = ["students_by_gender", "students_by_boarding", "left_behind_children", "aid_by_programme"];
+    let wanted =
+        ["students_by_gender", "students_by_boarding", "left_behind_children", "aid_by_programme"];
     assert_eq!(names, wanted);
     for name in names {
         let answer = table(&region, &name, None).await;
@@ -229,7 +240,10 @@ async fn a_table_shows_the_places_that_lie_in_the_reach_as_a_whole() {
     let (east, west) = (place("county", "东县"), place("county", "西县"));
     let schools = ["第1小学", "第2小学", "第3小学"].map(|name| place("school", name));
     for (person, wanted) in [
-        (app.analyst(seed.city), vec![&region, &east, &west, &schools[0], &schools[1], &schools[2]]),
+        (
+            app.analyst(seed.city),
+            vec![&region, &east, &west, &schools[0], &schools[1], &schools[2]],
+        ),
         (app.analyst(seed.counties[0]), vec![&east, &schools[0], &schools[1]]),
         // The second county has one school: who has the school has all of it.
         (app.analyst(seed.counties[1]), vec![&west, &schools[2]]),
@@ -248,7 +262,10 @@ async fn a_table_shows_the_places_that_lie_in_the_reach_as_a_whole() {
     for person in [app.auditor(seed.city), app.administrator(), app.registrar(seed.schools[0].id)] {
         let answer = table(&person, "students_by_gender", None).await;
         assert_eq!(answer.code(), "FORBIDDEN", "{}", answer.text);
-        assert_eq!(person.ask("{ declaredTables { name } }").await.at("/declaredTables"), &json!([]));
+        assert_eq!(
+            person.ask("{ declaredTables { name } }").await.at("/declaredTables"),
+            &json!([])
+        );
     }
 }
 
@@ -296,7 +313,8 @@ async fn a_snapshot_is_named_by_its_id_and_others_are_not_there() {
     assert_eq!(answers.len(), 1, "{answers:#?}");
     assert_eq!(table(&city, "shoes", None).await.code(), "NOT_FOUND");
     // The id is no key: another reach sees its own places of that snapshot.
-    let county = table(&app.analyst(seed.counties[1]), "students_by_gender", Some(&id(&first))).await;
+    let county =
+        table(&app.analyst(seed.counties[1]), "students_by_gender", Some(&id(&first))).await;
     assert_eq!(county.at("/declaredTable/snapshot/name"), "first");
     assert_eq!(
         places(county.at("/declaredTable")),
@@ -308,7 +326,8 @@ async fn a_snapshot_is_named_by_its_id_and_others_are_not_there() {
 async fn too_many_dimensions_are_refused_before_any_statement() {
     let (app, seed) = App::school().await;
     app.snapshot("census").await;
-    let document = "{ studentCounts(groupBy: [SCHOOL, STAGE, GENDER, STATUS, BOARDING]) { total } }";
+    let document =
+        "{ studentCounts(groupBy: [SCHOOL, STAGE, GENDER, STATUS, BOARDING]) { total } }";
     let exact = app.county_officer(seed.counties[0]);
     let protected = app.analyst(seed.city);
     for person in [&protected, &exact] {

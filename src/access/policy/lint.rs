@@ -107,8 +107,13 @@ impl Lint<'_> {
         let mut named: BTreeSet<FieldId> = BTreeSet::new();
         let mut any_line = false;
         for file in source.files.keys().filter(|file| file.ends_with(".csv")) {
-            let others =
-                [ACTIONS, roles::FILE, purposes::FILE, disclosure_control::FILE, disclosure_control::TABLES];
+            let others = [
+                ACTIONS,
+                roles::FILE,
+                purposes::FILE,
+                disclosure_control::FILE,
+                disclosure_control::TABLES,
+            ];
             if others.contains(&file.as_str()) {
                 continue;
             }

@@ -60,7 +60,7 @@ fn subsets(of: &[Dimension]) -> Vec<Vec<Dimension>> {
 
 /// What is read of the facts for these tables.
 pub fn contents(tables: &[Declared]) -> Vec<Content> {
-    let of = |table: &Declared| parts(table).into_iter().map(|by| (table.measure, by));
+    let of = |table: &Declared| parts(table).into_iter().map(move |by| (table.measure, by));
     tables.iter().flat_map(of).collect()
 }
 
@@ -158,8 +158,11 @@ impl Cells {
                 self.stages.entry(group.school).or_default().insert(value.clone());
             }
         }
-        let places =
-            [Some(Place::Region), group.county.map(Place::County), Some(Place::School(group.school))];
+        let places = [
+            Some(Place::Region),
+            group.county.map(Place::County),
+            Some(Place::School(group.school)),
+        ];
         for place in places.into_iter().flatten() {
             for sum in sums {
                 let keys = full.iter().filter(|(of, _)| sum.contains(of));

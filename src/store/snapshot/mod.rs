@@ -175,8 +175,7 @@ impl Store {
             .from_as("snapshot_cell", "c")
             .and_where(Expr::col(("c", "table_name")).eq(table))
             .to_owned();
-        let query =
-            listing().and_where(Expr::col("number").in_subquery(published)).to_owned();
+        let query = listing().and_where(Expr::col("number").in_subquery(published)).to_owned();
         self.all(caller, &query).await?.iter().map(listed).collect()
     }
 

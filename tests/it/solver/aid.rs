@@ -236,7 +236,10 @@ async fn no_money_of_few_or_of_one_follows_from_declared_tables() {
         }
     }
     let first = |of: &BTreeSet<usize>| of.iter().all(|at| atoms[*at].0 == 0);
-    assert!(withheld.iter().any(|(of, _, _)| of.len() == 3 && first(of)), "six pupils, twelve grants");
+    assert!(
+        withheld.iter().any(|(of, _, _)| of.len() == 3 && first(of)),
+        "six pupils, twelve grants"
+    );
     let most = 1_000.0 * GRANT as f64;
     let determined = |known: &[Known]| {
         let known = merged(known);
@@ -250,19 +253,20 @@ async fn no_money_of_few_or_of_one_follows_from_declared_tables() {
             .count()
     };
     // What one has of the money of the second school is known to be most of it: it must stay open by more than the rest.
-    let large: BTreeSet<usize> =
-        (0..atoms.len()).filter(|at| atoms[*at] == (1, 2)).collect();
+    let large: BTreeSet<usize> = (0..atoms.len()).filter(|at| atoms[*at] == (1, 2)).collect();
     let goal = large.iter().map(|at| (*at, 1.0)).collect();
     let (low, high) = range(atoms.len(), most, &merged(&known), &goal);
-    println!("solver, aid tables: the cell of one with most of the money is between {low} and {high}");
+    println!(
+        "solver, aid tables: the cell of one with most of the money is between {low} and {high}"
+    );
     assert!(high - low > 89.0 * GRANT as f64, "{low} {high}");
     // Only what is small itself withheld, as of each table alone.
     let primary: Vec<Known> = all
         .iter()
         .filter(|of| {
-            !withheld.iter().any(|(small, _, pupils)| {
-                *small == of.of && (*pupils as f64) < THRESHOLD
-            })
+            !withheld
+                .iter()
+                .any(|(small, _, pupils)| *small == of.of && (*pupils as f64) < THRESHOLD)
         })
         .cloned()
         .collect();

@@ -28,12 +28,7 @@ struct Known {
 }
 
 /// The least and most that a weighted sum of the atoms can be, none of which is above `most`.
-fn range(
-    count: usize,
-    most: f64,
-    known: &[Known],
-    goal: &BTreeMap<usize, f64>,
-) -> (f64, f64) {
+fn range(count: usize, most: f64, known: &[Known], goal: &BTreeMap<usize, f64>) -> (f64, f64) {
     let solve = |direction| {
         let mut problem = Problem::new(direction);
         let variables: Vec<_> = (0..count)

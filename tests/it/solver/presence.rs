@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use xueji_entity::value::StudentId;
 
 use super::pads::{Bounds, SIZES, choices, cut, found, transfer};
@@ -42,8 +42,9 @@ async fn planted() -> (App, Seed) {
         rest = left;
         these
     };
+    let each = SIZES.iter().sum::<usize>();
     for (kind, (_, word)) in LEFT.into_iter().enumerate() {
-        let pads = take(SIZES.iter().sum());
+        let pads = take(each);
         set(&app, pads, "left_behind", word).await;
         for (at, pad) in cut(pads).into_iter().enumerate() {
             set(&app, pad, "ethnic_group", &ethnic(11 + at)).await;
@@ -58,6 +59,8 @@ async fn planted() -> (App, Seed) {
             set(&app, more, "ethnic_group", &ethnic(2 + other)).await;
         }
     }
+    let left = take(all.len() - 3 * (each + 25 + 24));
+    set(&app, left, "ethnic_group", &ethnic(56)).await;
     (app, seed)
 }
 
@@ -74,7 +77,7 @@ async fn figure(
     );
     let schools = [&seed.schools[1], &seed.schools[2]].map(|of| app.id("organisation", of.id));
     let answer = person.query(&document, json!({ "s": schools, "e": ethnic })).await;
-    answer.at("/studentCounts/groups/0/count").as_f64()
+    answer.data().pointer("/studentCounts/groups/0/count").and_then(Value::as_f64)
 }
 
 #[tokio::test]

@@ -81,11 +81,11 @@ async fn planted() -> Planted {
     let (mut pads, mut known) = (Vec::new(), Vec::new());
     for (number, pad) in (11..).zip(cut(mine)) {
         // All of a pad failed and were ill; in the second course they stand at both ends.
-        score(&app, &seed, 0, pad, 30.0).await;
         ill(&app, pad).await;
         let mut values = Vec::new();
         for (at, id) in pad.iter().enumerate() {
             let value = if at % 2 == 0 { 20.0 + at as f64 } else { 96.0 - at as f64 };
+            score(&app, &seed, 0, &[*id], 30.0 + at as f64).await;
             score(&app, &seed, 1, &[*id], value).await;
             values.push(value);
         }
@@ -108,7 +108,8 @@ impl Planted {
         let (kind, arguments, figures) = match course {
             Some(course) => {
                 filter["courseIds"] = json!([self.app.id("course", self.seed.courses[course])]);
-                let figures = "count students mean passRate excellenceRate quantiles { p25 median p75 }";
+                let figures =
+                    "count students mean passRate excellenceRate quantiles { p25 median p75 }";
                 ("ScoreStatisticsFilter", "", figures)
             }
             None => {
@@ -119,7 +120,8 @@ impl Planted {
         let document = format!(
             "query($f: {kind}) {{ {field}(groupBy: [], filter: $f{arguments}) {{ groups {{ {figures} }} }} }}"
         );
-        let answer = self.app.analyst(self.seed.city).query(&document, json!({ "f": filter })).await;
+        let answer =
+            self.app.analyst(self.seed.city).query(&document, json!({ "f": filter })).await;
         answer.at(&format!("/{field}/groups")).pointer("/0").cloned().unwrap_or(Value::Null)
     }
 
@@ -155,7 +157,9 @@ async fn the_few_who_failed_or_were_away_are_not_counted_by_adding_known_classes
             true => bounds[2].with(beside, 2.0 * THRESHOLD, f64::INFINITY),
             false => bounds[2].with(beside, 0.0, 4.0 * THRESHOLD - 1.0),
         }
-        bounds[2].said(beside, figures["students"].as_f64());
+        if let Some(students) = figures["students"].as_f64() {
+            bounds[2].said(beside, Some(students));
+        }
         match TAKE as f64 + beside >= 2.0 * THRESHOLD {
             true => sharp[2].with(beside, 2.0 * THRESHOLD, f64::INFINITY),
             false => sharp[2].with(beside, 0.0, 2.0 * THRESHOLD - 1.0),

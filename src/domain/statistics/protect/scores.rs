@@ -95,7 +95,10 @@ impl Tally {
     }
 
     fn sum(&self) -> i64 {
-        self.values.iter().map(|(value, of)| value.saturating_mul(of.count)).fold(0, i64::saturating_add)
+        self.values
+            .iter()
+            .map(|(value, of)| value.saturating_mul(of.count))
+            .fold(0, i64::saturating_add)
     }
 
     /// The mean with the error of its sum, to one place.
@@ -111,8 +114,11 @@ impl Tally {
     fn deviation(&self, most: i64, highest: i64, noise: Noise<'_>) -> Thousandths {
         let count = float(self.all.count);
         let mean = float(self.sum()) / count;
-        let squares: f64 =
-            self.values.iter().map(|(value, of)| (float(*value) - mean).powi(2) * float(of.count)).sum();
+        let squares: f64 = self
+            .values
+            .iter()
+            .map(|(value, of)| (float(*value) - mean).powi(2) * float(of.count))
+            .sum();
         let quarter = (float(highest) / 2.0).powi(2) * float(most);
         let error = noise.drawn("deviation", self.sum(), self.all).fine * quarter;
         let variance = ((squares + error) / count).max(0.0);
@@ -126,7 +132,8 @@ impl Tally {
         let far = |rank: i64| {
             noise.many(self.all, behind(rank)) && noise.many(self.all, behind(count - rank))
         };
-        let values = self.values.iter().map(|(value, of)| (*value, of.count)).collect();
+        let values: BTreeMap<i64, i64> =
+            self.values.iter().map(|(value, of)| (*value, of.count)).collect();
         let quantile = |per_cent: i64| {
             let rank = rank(count, per_cent);
             // The error does not move it to few.
@@ -134,7 +141,8 @@ impl Tally {
             let (low, high) = far(rank)
                 .then(|| at_rank(&values, moved).zip(at_rank(&values, moved + 1)))
                 .flatten()?;
-            let between = noise.drawn(&format!("quantile {per_cent}"), self.sum(), self.all).between;
+            let between =
+                noise.drawn(&format!("quantile {per_cent}"), self.sum(), self.all).between;
             let value = low.0 + nearest(float(high.0 - low.0) * between);
             Some(Thousandths((value + STEP / 2).div_euclid(STEP) * STEP))
         };
