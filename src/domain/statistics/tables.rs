@@ -60,8 +60,11 @@ fn subsets(of: &[Dimension]) -> Vec<Vec<Dimension>> {
 
 /// What is read of the facts for these tables.
 pub fn contents(tables: &[Declared]) -> Vec<Content> {
-    let of = |table: &Declared| parts(table).into_iter().map(move |by| (table.measure, by));
-    tables.iter().flat_map(of).collect()
+    let mut contents = Vec::new();
+    for table in tables {
+        contents.extend(parts(table).into_iter().map(|by| (table.measure, by)));
+    }
+    contents
 }
 
 /// The cells of a snapshot's tables, with what few stand behind withheld, and what would give it

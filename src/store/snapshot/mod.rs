@@ -39,7 +39,9 @@ const FACTS: &[&str] = &[
 ];
 
 /// Rows of one INSERT of random numbers; each binds two values.
-const KEYS_AT_ONCE: usize = 5_000;
+const KEYS_AT_ONCE: u64 = 5_000;
+/// Rows of one INSERT of cells; each binds eight values.
+const CELLS_AT_ONCE: usize = 1_250;
 
 /// A snapshot that is to be taken.
 #[derive(Clone, Debug)]
@@ -367,33 +369,37 @@ impl Store {
             .from_as("student_key", "k")
             .and_where(Expr::col(("k", "student_id")).equals(("s", "id")))
             .to_owned();
-        let query = Query::select()
-            .column(("s", "id"))
-            .from_as("student", "s")
-            .and_where(Expr::col(("s", "lifecycle")).eq("live"))
-            .and_where(Expr::exists(known).not())
-            .to_owned();
-        let rows = tx.query_all(&query).await.map_err(failed)?;
-        let mut new = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
-            let drawn = self.fixed_random("student_key", &id.to_string());
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&drawn[..8]);
-            new.push(student_key::ActiveModel {
-                student_id: Set(StudentId::from_uuid(id)),
-                key: Set(i64::from_be_bytes(bytes) & ((1 << 62) - 1)),
-            });
-        }
-        let mut new = new.into_iter().peekable();
-        while new.peek().is_some() {
-            let some: Vec<_> = new.by_ref().take(KEYS_AT_ONCE).collect();
-            student_key::Entity::insert_many(some)
+        // Some at a time, in the order of ids: a first snapshot numbers everybody.
+        let mut last = Uuid::nil();
+        loop {
+            let query = Query::select()
+                .column(("s", "id"))
+                .from_as("student", "s")
+                .and_where(Expr::col(("s", "id")).gt(last))
+                .and_where(Expr::col(("s", "lifecycle")).eq("live"))
+                .and_where(Expr::exists(known.clone()).not())
+                .order_by(("s", "id"), sea_orm::Order::Asc)
+                .limit(KEYS_AT_ONCE)
+                .to_owned();
+            let mut new = Vec::new();
+            for row in tx.query_all(&query).await.map_err(failed)? {
+                last = row.try_get_by_index(0).map_err(failed)?;
+                let drawn = self.fixed_random("student_key", &last.to_string());
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&drawn[..8]);
+                new.push(student_key::ActiveModel {
+                    student_id: Set(StudentId::from_uuid(last)),
+                    key: Set(i64::from_be_bytes(bytes) & ((1 << 62) - 1)),
+                });
+            }
+            if new.is_empty() {
+                return Ok(());
+            }
+            student_key::Entity::insert_many(new)
                 .exec_without_returning(tx)
                 .await
                 .map_err(failed)?;
         }
-        Ok(())
     }
 }
 
@@ -520,7 +526,7 @@ async fn write_cells(tx: &DatabaseTransaction, number: i64, cells: Vec<Published
         value: Set(cell.value),
     });
     loop {
-        let some: Vec<_> = rows.by_ref().take(KEYS_AT_ONCE / 4).collect();
+        let some: Vec<_> = rows.by_ref().take(CELLS_AT_ONCE).collect();
         if some.is_empty() {
             return Ok(());
         }
