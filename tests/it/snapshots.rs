@@ -31,7 +31,7 @@ struct Snapshots<'a> {
 
 impl Snapshots<'_> {
     fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let key = "0c".repeat(32);
+        let key = "fedcba9876543210".repeat(4);
         let mut all = vec!["snapshot"];
         all.extend(args);
         all.extend(["--database-url", self.url, "--lookup-key", &key]);

@@ -129,7 +129,7 @@ async fn neither_the_few_who_are_aided_nor_the_money_of_one_follow_from_coverage
         // A sum is off by at most 3.25 times the largest grant in it.
         let amount: f64 = group["amount"].as_str().unwrap().parse().unwrap();
         amounts.retain(|one| {
-            let largest = GRANT.max(*one) as f64;
+            let largest = Ord::max(GRANT, *one) as f64;
             (amount - known - *one as f64).abs() <= 3.25 * largest + 1.0
         });
         // Without an error the sum leaves one.
