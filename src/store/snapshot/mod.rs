@@ -406,7 +406,7 @@ impl Store {
 /// The snapshots, from the newest, in the columns that [`listed`] reads.
 fn listing() -> SelectStatement {
     let cells = Query::select()
-        .expr(Expr::cust("1"))
+        .column(("c", "snapshot"))
         .from_as("snapshot_cell", "c")
         .and_where(Expr::col(("c", "snapshot")).equals(("snapshot", "number")))
         .to_owned();
