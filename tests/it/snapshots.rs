@@ -100,7 +100,8 @@ async fn the_commands_refuse_what_is_missing() {
     for args in [&["take"][..], &["list"], &["drop", "1"]] {
         snapshots.refused(args, "xueji migrate up");
     }
-    let (code, _, err) = said(&run(&["snapshot", "list", "--database-url", &empty.url]));
+    let migrated = Place::migrated().await;
+    let (code, _, err) = said(&run(&["snapshot", "list", "--database-url", &migrated.url]));
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("lookup_key"), "{err}");
     let (code, _, err) = said(&run(&["snapshot", "list"]));
@@ -142,7 +143,7 @@ async fn the_published_policy_decides_and_files_only_where_none_is() {
     snapshots.done(&["take", "--name", "one", "--policies", &mine_at]);
     assert_eq!(published(&place.url).await, ["at_hand"]);
     let history = said(&run(&["policy", "history", "--database-url", &place.url]));
-    assert_eq!(history.1, "", "{history:?}");
+    assert!(history.1.starts_with("0 versions"), "{history:?}");
     snapshots.done(&["drop", "one", "--with-tables"]);
     let apply = ["policy", "apply", "--database-url", &place.url, "--policies", &theirs_at];
     assert_eq!(said(&run(&apply)).0, Some(0));
