@@ -107,12 +107,13 @@ impl App {
 
     /// Takes a snapshot now, under the policy in force; without a name it is that of the night.
     pub async fn take_snapshot(&self, name: Option<String>) -> Result<Listed> {
-        snapshot::take(&self.store, &self.policy().disclosure, self.clock, name).await
+        snapshot::take(&self.store, &self.policy().disclosure_control, self.clock, name).await
     }
 
     /// Takes the snapshot of the night when it is time.
-    pub async fn nightly_snapshot(&self) -> Result<()> {
-        snapshot::nightly(&self.store, &self.policy().disclosure, self.clock, self.nights).await
+    pub async fn nightly_snapshot(&self) -> Result<snapshot::Night> {
+        snapshot::nightly(&self.store, &self.policy().disclosure_control, self.clock, self.nights)
+            .await
     }
 
     /// Keeps events in the outbox for so long.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
+use crate::domain::statistics::snapshot::Night;
 use crate::live;
 
 /// Between two looks at the policy: two looks and a compilation fit into a second.
@@ -97,8 +98,28 @@ async fn snapshots(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = app.nightly_snapshot().await {
-            tracing::error!(error = format!("{error:#}"), "the nightly snapshot failed");
+        snapshot_of_the_night(&app).await;
+    }
+}
+
+/// One look whether the snapshot of the night is due. A failure is logged and counted, and the next
+/// look tries again.
+pub async fn snapshot_of_the_night(app: &App) {
+    match app.nightly_snapshot().await {
+        Ok(Night::Early) => {}
+        Ok(Night::There) => metrics::gauge!("xueji_snapshot_failing").set(0.0),
+        Ok(Night::Taken(taken)) => {
+            tracing::info!(number = taken.number, students = taken.students, "snapshot taken");
+            metrics::counter!("xueji_snapshots_total").increment(1);
+            metrics::gauge!("xueji_snapshot_failing").set(0.0);
+        }
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the nightly snapshot failed and is tried again in a minute"
+            );
+            metrics::counter!("xueji_snapshot_failures_total").increment(1);
+            metrics::gauge!("xueji_snapshot_failing").set(1.0);
         }
     }
 }

@@ -482,8 +482,8 @@ impl Scope {
     /// a wider one; none is left where the policy gives the caller exact figures or nothing.
     #[must_use]
     pub fn protected(mut self, way: Way) -> Self {
-        let disclosure = &self.caller.session.policy.disclosure;
-        self.seeing = self.pairs_where(|pair| disclosure.way(pair) >= way);
+        let control = &self.caller.session.policy.disclosure_control;
+        self.seeing = self.pairs_where(|pair| control.way(pair) >= way);
         self
     }
 

@@ -31,10 +31,13 @@ enum Command {
     },
     /// List them, from the newest
     List(Box<Flags>),
-    /// Drop one with everything that was published of it
+    /// Drop one; when declared tables were published of it, only together with them
     Drop {
         /// Its number or name
         snapshot: String,
+        /// Drop its published tables as well
+        #[arg(long)]
+        with_tables: bool,
         #[command(flatten)]
         flags: Box<Flags>,
     },
@@ -52,9 +55,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Take { name, .. } => {
             let origin = start::origin_of(flags.policies.as_deref());
-            let policy = start::policy(origin.folder()).await?;
+            let policy = start::policy_in_force(&origin, &store).await?;
             let clock = Clock::system(flags.time_zone()?);
-            let taken = snapshot::take(&store, &policy.disclosure, clock, name)
+            let taken = snapshot::take(&store, &policy.disclosure_control, clock, name)
                 .await
                 .context("No snapshot was taken; another of this night or name may be there")?;
             say(line(&taken))
@@ -65,14 +68,16 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Drop { snapshot, .. } => {
+        Command::Drop { snapshot: wanted, with_tables, .. } => {
             let found = store.snapshots().await?.into_iter().find(|known| {
-                known.name.as_deref() == Some(&snapshot) || known.number.to_string() == snapshot
+                known.name.as_deref() == Some(&wanted) || known.number.to_string() == wanted
             });
             let Some(found) = found else {
-                bail!("There is no snapshot {snapshot:?}: `xueji snapshot list` names them.");
+                bail!("There is no snapshot {wanted:?}: `xueji snapshot list` names them.");
             };
-            store.drop_snapshot(found.number).await?;
+            snapshot::discard(&store, &found, with_tables).await.context(
+                "The snapshot was not dropped; `--with-tables` drops its tables as well",
+            )?;
             say(format!("dropped {}", line(&found)))
         }
     }
@@ -85,6 +90,11 @@ fn line(of: &Listed) -> String {
         of.name.as_deref().unwrap_or("nightly"),
         of.taken_at.format("%Y-%m-%dT%H:%M:%SZ"),
         of.students,
-        if of.facts { "" } else { ", tables only" }
+        match (of.facts, of.tables) {
+            (true, true) => ", with tables",
+            (true, false) => "",
+            (false, true) => ", tables only",
+            (false, false) => ", nothing left",
+        }
     )
 }

@@ -12,7 +12,7 @@ use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
 use crate::clock::Clock;
 use crate::config::settings::Database;
-use crate::domain::policy::{Keeper, Origin, Refusal};
+use crate::domain::policy::{Keeper, Origin, Refusal, in_force};
 use crate::graphql::REGISTRY;
 use crate::store::Store;
 use crate::store::codec::Codec;
@@ -48,19 +48,27 @@ pub(super) fn origin_of(named: Option<&Path>) -> Origin {
 
 /// The policy in force on a database: published from these files, or published by others since.
 pub(super) async fn keeper(origin: Origin, store: &Store, clock: Clock) -> anyhow::Result<Keeper> {
-    Keeper::open(origin, catalogue(), store, clock).await.map_err(|refusal| match refusal {
+    Keeper::open(origin, catalogue(), store, clock).await.map_err(unusable)
+}
+
+/// The policy that the servers of a database run; the files at hand where none was published yet.
+pub(super) async fn policy_in_force(origin: &Origin, store: &Store) -> anyhow::Result<Policy> {
+    in_force(origin, &catalogue(), store).await.map_err(unusable)
+}
+
+fn unusable(refusal: Refusal) -> anyhow::Error {
+    match refusal {
         Refusal::Problems(problems) => {
             anyhow::anyhow!("The access policy cannot be used:\n{problems}")
         }
         Refusal::Unusable(number, problems) => anyhow::anyhow!(
-            "The newest published policy, version {number}, cannot be used by this program, and the files at \
-             hand are an earlier one. Publish files that fit with `xueji policy apply`, or start the program \
-             that published it.\n{problems}"
+            "The newest published policy, version {number}, cannot be used by this program. Publish files that \
+             fit with `xueji policy apply`, or use the program that published it.\n{problems}"
         ),
         Refusal::Unpublished(error) => {
-            anyhow::Error::new(error).context("The policy cannot be published")
+            anyhow::Error::new(error).context("The policy cannot be read or published")
         }
-    })
+    }
 }
 
 /// Takes a SQLite file for this server alone, for as long as what is returned lives.

@@ -365,6 +365,22 @@ impl Keeper {
     }
 }
 
+/// The policy for a command that works on a database beside its servers: the newest published version,
+/// which these run, and the files at hand where none was published yet. Publishes nothing.
+pub async fn in_force(
+    origin: &Origin,
+    catalogue: &Catalogue,
+    store: &Store,
+) -> Result<Policy, Refusal> {
+    match store.newest_policy().await.map_err(Refusal::Unpublished)? {
+        Some((number, _)) => published(store, number, catalogue, None).await,
+        None => {
+            let source = origin.read().await.map_err(Refusal::Problems)?;
+            Policy::compile(source, catalogue).await.map_err(Refusal::Problems)
+        }
+    }
+}
+
 /// A published version, checked by this program.
 async fn published(
     store: &Store,

@@ -87,7 +87,7 @@ pub async fn course_means(
     if wanted.is_empty() {
         return Ok(vec![None; rows.len()]);
     }
-    let threshold = cx.caller.session.policy.disclosure.threshold;
+    let threshold = cx.caller.session.policy.disclosure_control.threshold;
     let means: HashMap<CourseClass, Thousandths> = cx
         .store
         .class_sums(&score_scope(cx)?, &wanted)

@@ -88,6 +88,15 @@ pub fn metrics_handle() -> &'static PrometheusHandle {
             format!("{PREFIX}_policy_refusals_total"),
             "Policies that were refused"
         );
+        metrics::describe_counter!(format!("{PREFIX}_snapshots_total"), "Nightly snapshots taken");
+        metrics::describe_counter!(
+            format!("{PREFIX}_snapshot_failures_total"),
+            "Nightly snapshots that failed"
+        );
+        metrics::describe_gauge!(
+            format!("{PREFIX}_snapshot_failing"),
+            "1 while the snapshot of the night cannot be taken"
+        );
         metrics::describe_histogram!(
             format!("{PREFIX}_http_request_duration_seconds"),
             "Time to an answer in seconds"

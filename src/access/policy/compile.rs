@@ -85,18 +85,18 @@ pub(super) fn policy(
             table.could(&all);
         }
     }
-    let silent = checked.disclosure.uncovered(&table, &checked.roles);
+    let silent = checked.disclosure_control.uncovered(&table, &checked.roles);
     if !silent.is_empty() {
         return Err(Problems(silent));
     }
-    let Checked { roles, purposes, disclosure, columns, actions: said, .. } = checked;
+    let Checked { roles, purposes, disclosure_control, columns, actions: said, .. } = checked;
     Ok(Policy {
         table,
         purposed,
         roles,
         purposes,
         actions,
-        disclosure,
+        disclosure_control,
         hash: version.clone(),
         version,
         lines,

@@ -5,7 +5,7 @@
 
 use crate::access::catalogue::{Catalogue, Class, FieldId};
 use crate::access::policy::Problem;
-use crate::access::policy::disclosure::{self, Disclosure};
+use crate::access::policy::disclosure_control::{self, DisclosureControl};
 use crate::access::policy::fault::{Fault, fault, near};
 use crate::access::policy::purposes::{self, PurposeId, Purposes};
 use crate::access::policy::roles::{self, ANYONE, Roles, reach_words};
@@ -26,7 +26,7 @@ pub(super) struct Checked {
     pub(super) columns: Vec<ColumnLine>,
     pub(super) actions: Vec<ActionLine>,
     pub(super) rules: Vec<Rule>,
-    pub(super) disclosure: Disclosure,
+    pub(super) disclosure_control: DisclosureControl,
 }
 
 /// `p, student.id_number, homeroom_teacher, class, masked, …`
@@ -59,14 +59,14 @@ pub(super) fn check(source: &Source, catalogue: &Catalogue) -> (Checked, Vec<Pro
         .collect();
     let roles = Roles::read(source, &mut problems);
     let purposes = Purposes::read(source, &roles, &mut problems);
-    let disclosure = Disclosure::read(source, &roles, &mut problems);
+    let disclosure_control = DisclosureControl::read(source, &roles, &mut problems);
     let mut lint = Lint {
         catalogue,
         index: catalogue.index(),
         checked: Checked {
             roles,
             purposes,
-            disclosure,
+            disclosure_control,
             columns: Vec::new(),
             actions: Vec::new(),
             rules: Vec::new(),
@@ -107,8 +107,13 @@ impl Lint<'_> {
         let mut named: BTreeSet<FieldId> = BTreeSet::new();
         let mut any_line = false;
         for file in source.files.keys().filter(|file| file.ends_with(".csv")) {
-            let others =
-                [ACTIONS, roles::FILE, purposes::FILE, disclosure::FILE, disclosure::TABLES];
+            let others = [
+                ACTIONS,
+                roles::FILE,
+                purposes::FILE,
+                disclosure_control::FILE,
+                disclosure_control::TABLES,
+            ];
             if others.contains(&file.as_str()) {
                 continue;
             }

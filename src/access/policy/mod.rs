@@ -9,7 +9,7 @@
 mod actions;
 mod compile;
 mod diff;
-mod disclosure;
+mod disclosure_control;
 mod expect;
 mod explain;
 mod fault;
@@ -28,7 +28,7 @@ mod warn;
 
 pub use actions::{Act, ActionId, Actions};
 pub use diff::{Change, Difference, diff};
-pub use disclosure::{Declared, Dimension, Disclosure, Measure, Way};
+pub use disclosure_control::{Declared, Dimension, DisclosureControl, Measure, Way};
 pub use expect::{Expectations, Failure, Verdict, draft};
 pub use explain::{Explanation, Spoken, explain};
 pub use matrix::matrix;
@@ -59,7 +59,7 @@ pub struct Policy {
     /// Who may run which action, and the columns it sets.
     pub actions: Actions,
     /// How figures are told to those who may not read the rows.
-    pub disclosure: Disclosure,
+    pub disclosure_control: DisclosureControl,
     /// The number under which it is published, with the hash: `12:0a1b…`; the hash alone before that.
     pub version: String,
     /// Hash of the files.

@@ -85,7 +85,7 @@ impl Basis {
 
 /// The newest snapshot and the threshold of the policy.
 async fn protection(cx: &Cx) -> Result<Protection> {
-    let threshold = cx.caller.session.policy.disclosure.threshold;
+    let threshold = cx.caller.session.policy.disclosure_control.threshold;
     Ok(Protection { snapshot: protect::newest(cx).await?, threshold })
 }
 

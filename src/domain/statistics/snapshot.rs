@@ -1,21 +1,27 @@
 //! Taking snapshots (时点数据): every night, or by name; and which of them are kept.
 
 use super::tables;
-use crate::access::policy::Disclosure;
+use crate::access::policy::DisclosureControl;
 use crate::clock::Clock;
 use crate::config::settings::Nights;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Why};
 use crate::store::Store;
 use crate::store::snapshot::{Listed, Wanted};
 
 /// The longest name.
 const LONGEST_NAME: usize = 100;
 
-/// Takes a snapshot, and publishes the declared tables of it. Without a name it is that of the
-/// night, of which a day has one.
+/// So many days lie between two publications of the declared tables: who compares two tables of
+/// one week knows what the one pupil was who moved.
+const DAYS_APART: i64 = 28;
+/// So many when the later is that of a night: a term. A named snapshot then finds the way free.
+const NIGHTS_APART: i64 = 91;
+
+/// Takes a snapshot, and publishes the declared tables of it when the last ones are old enough.
+/// Without a name it is that of the night, of which a day has one.
 pub async fn take(
     store: &Store,
-    disclosure: &Disclosure,
+    control: &DisclosureControl,
     clock: Clock,
     name: Option<String>,
 ) -> Result<Listed> {
@@ -27,10 +33,10 @@ pub async fn take(
             format!("名称为 1 至 {LONGEST_NAME} 个字符"),
         ));
     }
-    let wanted = Wanted { name, day: clock.today(), at: clock.now() };
-    let contents: Vec<_> =
-        disclosure.tables.iter().map(|table| (table.measure, table.by.clone())).collect();
-    let (declared, threshold) = (disclosure.tables.clone(), disclosure.threshold);
+    let days_apart = if name.is_some() { DAYS_APART } else { NIGHTS_APART };
+    let wanted = Wanted { name, day: clock.today(), at: clock.now(), days_apart };
+    let (declared, threshold) = (control.tables.clone(), control.threshold);
+    let contents = tables::contents(&declared);
     store
         .take_snapshot(wanted, &contents, move |groups| {
             tables::publish(&declared, groups, threshold)
@@ -38,21 +44,56 @@ pub async fn take(
         .await
 }
 
+/// Drops a snapshot. One whose tables were published goes only when these shall go as well: what is
+/// declared is answered from them, and the next publication counts its days from them.
+pub async fn discard(store: &Store, of: &Listed, with_tables: bool) -> Result<()> {
+    if of.tables && !with_tables {
+        return Err(Error::Refused {
+            rule: "TABLES_PUBLISHED",
+            why: Why::new(
+                "declared tables are answered from this snapshot; drop it with its tables, if those who read them may do without",
+                "已发布的统计表取自该时点数据；如确需删除，请连同统计表一并删除",
+            ),
+        });
+    }
+    if store.drop_snapshot(of.number).await? {
+        return Ok(());
+    }
+    Err(Error::not_found("StatisticsSnapshot"))
+}
+
+/// What a look at the clock found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Night {
+    /// Its hour has not come.
+    Early,
+    /// Its snapshot is there.
+    There,
+    /// Its snapshot was taken now.
+    Taken(Listed),
+}
+
 /// Takes the snapshot of the night when its hour has come and none is there, and lets old facts go.
 pub async fn nightly(
     store: &Store,
-    disclosure: &Disclosure,
+    control: &DisclosureControl,
     clock: Clock,
     nights: Nights,
-) -> Result<()> {
+) -> Result<Night> {
+    if clock.hour() < nights.hour {
+        return Ok(Night::Early);
+    }
     let today = clock.today();
-    let taken = store.snapshots().await?.iter().any(|known| known.nightly && known.day == today);
-    if clock.hour() < nights.hour || taken {
-        return Ok(());
-    }
-    match take(store, disclosure, clock, None).await {
-        // Another process was first.
-        Ok(_) | Err(Error::Conflict { .. }) => store.thin_snapshots(nights.kept).await,
-        Err(error) => Err(error),
-    }
+    let there = store.snapshots().await?.iter().any(|known| known.nightly && known.day == today);
+    let night = match there {
+        true => Night::There,
+        false => match take(store, control, clock, None).await {
+            Ok(taken) => Night::Taken(taken),
+            // Another process was first.
+            Err(Error::Conflict { .. }) => Night::There,
+            Err(error) => return Err(error),
+        },
+    };
+    store.thin_snapshots(nights.kept).await?;
+    Ok(night)
 }

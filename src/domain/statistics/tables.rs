@@ -16,7 +16,7 @@ use crate::access::scope::{Need, Scope};
 use crate::access::table::Uses;
 use crate::domain::Cx;
 use crate::error::{Error, Result};
-use crate::store::snapshot::{Group, Listed, Published, PublishedCell};
+use crate::store::snapshot::{Content, Group, Listed, Published, PublishedCell, key_of};
 
 /// All values of a dimension together, in a published cell.
 pub const ALL: &str = "*";
@@ -41,18 +41,49 @@ fn word(value: &KeyValue) -> String {
     }
 }
 
-/// The cells of a snapshot's tables, with what few stand behind withheld, and what would give it away.
+/// The breakdowns of a table that are read by themselves. A student is in one group of a table of
+/// students; of money in several, and a total counts each student once.
+fn parts(table: &Declared) -> Vec<Vec<Dimension>> {
+    match table.measure {
+        Measure::Students => vec![table.by.clone()],
+        Measure::AidAmount => subsets(&table.by),
+    }
+}
+
+fn subsets(of: &[Dimension]) -> Vec<Vec<Dimension>> {
+    let chosen = |some: usize| {
+        let at = of.iter().enumerate().filter(move |(at, _)| some & (1 << at) != 0);
+        at.map(|(_, dimension)| *dimension).collect()
+    };
+    (0..1_usize << of.len()).map(chosen).collect()
+}
+
+/// What is read of the facts for these tables.
+pub fn contents(tables: &[Declared]) -> Vec<Content> {
+    let mut contents = Vec::new();
+    for table in tables {
+        contents.extend(parts(table).into_iter().map(|by| (table.measure, by)));
+    }
+    contents
+}
+
+/// The cells of a snapshot's tables, with what few stand behind withheld, and what would give it
+/// away. The groups are those of [`contents`].
 pub fn publish(tables: &[Declared], groups: Vec<Vec<Group>>, threshold: i64) -> Vec<Published> {
+    let mut groups = groups.into_iter();
+    let read: Vec<(&Declared, Vec<(Vec<Dimension>, Vec<Group>)>)> = tables
+        .iter()
+        .map(|table| (table, parts(table).into_iter().zip(groups.by_ref()).collect()))
+        .collect();
     let mut out = Vec::new();
     for measure in [Measure::Students, Measure::AidAmount] {
-        let of: Vec<(&Declared, &Vec<Group>)> =
-            tables.iter().zip(&groups).filter(|(table, _)| table.measure == measure).collect();
+        let of: Vec<_> = read.iter().filter(|(table, _)| table.measure == measure).collect();
         let mut cells = Cells::default();
-        for (table, groups) in &of {
-            cells.add(table, groups);
+        for (table, parts) in &of {
+            cells.add(table, parts);
         }
         let told = cells.system(threshold, measure == Measure::AidAmount).told();
-        for (table, _) in of {
+        for (table, _) in &of {
             out.extend(cells.of(table).map(|(at, (place, keys))| {
                 Published {
                     table: table.name.clone(),
@@ -97,36 +128,13 @@ struct Cells {
 }
 
 impl Cells {
-    fn add(&mut self, table: &Declared, groups: &[Group]) {
+    fn add(&mut self, table: &Declared, parts: &[(Vec<Dimension>, Vec<Group>)]) {
         let mut seen: BTreeMap<CellId, Fact> = BTreeMap::new();
-        for group in groups {
-            self.county.insert(group.school, group.county);
-            let full: Vec<(Dimension, String)> =
-                table.by.iter().copied().zip(group.keys.iter().map(word)).collect();
-            for (dimension, value) in &full {
-                self.values.entry(*dimension).or_default().insert(value.clone());
-                if *dimension == Dimension::Stage {
-                    self.stages.entry(group.school).or_default().insert(value.clone());
-                }
-            }
-            let places = [
-                Some(Place::Region),
-                group.county.map(Place::County),
-                Some(Place::School(group.school)),
-            ];
-            for place in places.into_iter().flatten() {
-                for some in 0..1_usize << full.len() {
-                    let keys = full
-                        .iter()
-                        .enumerate()
-                        .filter(|(at, _)| some & (1 << at) != 0)
-                        .map(|(_, pair)| pair.clone())
-                        .collect();
-                    let fact = seen.entry((place, keys)).or_default();
-                    fact.students += group.students;
-                    fact.value += group.sum;
-                    fact.largest = fact.largest.max(group.largest);
-                }
+        for (by, groups) in parts {
+            // What is not read by itself is added up.
+            let sums = if parts.len() > 1 { vec![by.clone()] } else { subsets(by) };
+            for group in groups {
+                self.group(&mut seen, (by, &sums), group);
             }
         }
         for (id, fact) in seen {
@@ -134,6 +142,39 @@ impl Cells {
         }
         if !self.shapes.contains(&table.by) {
             self.shapes.push(table.by.clone());
+        }
+    }
+
+    /// Adds a group to its cells, at each place and for each of these breakdowns.
+    fn group(
+        &mut self,
+        seen: &mut BTreeMap<CellId, Fact>,
+        (by, sums): (&[Dimension], &[Vec<Dimension>]),
+        group: &Group,
+    ) {
+        self.county.insert(group.school, group.county);
+        let full: BTreeMap<Dimension, String> =
+            by.iter().copied().zip(group.keys.iter().map(word)).collect();
+        for (dimension, value) in &full {
+            self.values.entry(*dimension).or_default().insert(value.clone());
+            if *dimension == Dimension::Stage {
+                self.stages.entry(group.school).or_default().insert(value.clone());
+            }
+        }
+        let places = [
+            Some(Place::Region),
+            group.county.map(Place::County),
+            Some(Place::School(group.school)),
+        ];
+        for place in places.into_iter().flatten() {
+            for sum in sums {
+                let keys = full.iter().filter(|(of, _)| sum.contains(of));
+                let keys = keys.map(|(of, value)| (*of, value.clone())).collect();
+                let fact = seen.entry((place, keys)).or_default();
+                fact.students += group.students;
+                fact.value += group.sum;
+                fact.largest = fact.largest.max(group.largest);
+            }
         }
     }
 
@@ -265,18 +306,6 @@ pub struct Told {
     pub cells: Vec<PublishedCell>,
 }
 
-fn key_of(dimension: Dimension) -> Key {
-    match dimension {
-        Dimension::Stage => Key::Stage,
-        Dimension::Gender => Key::Gender,
-        Dimension::EthnicGroup => Key::EthnicGroup,
-        Dimension::LeftBehind => Key::LeftBehind,
-        Dimension::Boarding => Key::Boarding,
-        Dimension::Status => Key::Status,
-        Dimension::Programme => Key::Programme,
-    }
-}
-
 /// Under which grants the caller may read a table; `FORBIDDEN` where there is none.
 fn scope(cx: &Cx, table: &Declared) -> Result<Scope> {
     let (counted, measures): (&str, &[(&'static str, &'static str)]) = match table.measure {
@@ -304,14 +333,14 @@ fn scope(cx: &Cx, table: &Declared) -> Result<Scope> {
 
 /// The tables that the caller may read.
 pub fn declared(cx: &Cx) -> Vec<Declared> {
-    let tables = &cx.caller.session.policy.disclosure.tables;
+    let tables = &cx.caller.session.policy.disclosure_control.tables;
     tables.iter().filter(|table| scope(cx, table).is_ok()).cloned().collect()
 }
 
 /// A table of a snapshot, or of the newest that published it.
 pub async fn read(cx: &Cx, name: &str, snapshot: Option<&str>) -> Result<Told> {
-    let disclosure = &cx.caller.session.policy.disclosure;
-    let table = disclosure
+    let control = &cx.caller.session.policy.disclosure_control;
+    let table = control
         .tables
         .iter()
         .find(|table| table.name == name)
@@ -332,7 +361,7 @@ pub async fn read(cx: &Cx, name: &str, snapshot: Option<&str>) -> Result<Told> {
             name: found.name,
             taken_at: found.taken_at,
         },
-        threshold: disclosure.threshold,
+        threshold: control.threshold,
         cells,
     })
 }

@@ -41,7 +41,8 @@ impl StatisticsSnapshot {
 /// every question; sets that differ have errors that do.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DisclosureParameters {
-    /// The fewest students that a figure may stand for.
+    /// The fewest students that a figure may stand for. Of groups with a few more mostly nothing is
+    /// said either, so that the threshold itself cannot be found.
     threshold: i64,
     /// A count of students is off by at most so many.
     bound: i64,

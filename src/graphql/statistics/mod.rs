@@ -207,7 +207,7 @@ impl StatisticsQuery {
         answer.await.map_err(|error| graph(fail(ctx, error)))
     }
 
-    /// The tables that are published with each snapshot and that you may read.
+    /// The tables that are published with snapshots and that you may read.
     async fn declared_tables(&self, ctx: &Context<'_>) -> GraphResult<Vec<DeclaredTable>> {
         let cx = context(ctx).map_err(graph)?;
         Ok(tables::declared(cx).iter().map(DeclaredTable::of).collect())

@@ -35,7 +35,7 @@ pub enum TableDimension {
     Programme,
 }
 
-/// A table that is published with each snapshot (发布的统计表).
+/// A table that is published with snapshots (发布的统计表).
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DeclaredTable {
     /// The name, for `declaredTable`.

@@ -90,8 +90,8 @@ pub struct ScoreBand {
 }
 
 /// Quantiles by nearest rank: values that occur, never one between two. From a snapshot they are read
-/// at a rank that is off by up to the bound, rounded to half a point, and null where few students
-/// stand at or beyond it on either side.
+/// at a rank that is off by up to the bound, at a point between two neighbouring values, rounded to
+/// half a point, and null where few students stand at or beyond it on either side.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ScoreQuantiles {
     /// A tenth of the scores do not exceed it.
@@ -131,7 +131,7 @@ pub struct ScoreStatisticsRow {
     /// Quantiles by nearest rank.
     quantiles: ScoreQuantiles,
     /// Scores at or above the pass mark, in per cent with one place (及格率); null where too few
-    /// passed, too few did not, or too few passed without excellence.
+    /// passed or too few did not.
     pass_rate: Option<Decimal>,
     /// Scores at or above the excellence mark, in per cent with one place (优秀率); null where too
     /// few reached it, too few did not, or too few passed without it.

@@ -43,7 +43,7 @@ impl App {
         xueji_migration::Migrator::up(&db, None).await.unwrap();
         let store = Store::new(db, Arc::new(PlainCodec::new([1; 32])), &REGISTRY);
         let clock = crate::clock::Clock::system(chrono_tz::Asia::Shanghai);
-        snapshot::take(&store, &policy.disclosure, clock, None).await.unwrap();
+        snapshot::take(&store, &policy.disclosure_control, clock, None).await.unwrap();
         Self {
             policy: Arc::new(policy),
             store,

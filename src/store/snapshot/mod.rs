@@ -8,18 +8,18 @@
 mod facts;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IsolationLevel, QueryFilter, QueryOrder, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    FromQueryResult, IsolationLevel, QueryFilter, QueryOrder, QueryResult, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 use xueji_entity::snapshot::{self, SnapshotKind};
 use xueji_entity::value::{SnapshotId, StudentId};
 use xueji_entity::{snapshot_cell, student_key};
 
-use super::statistics::{Key, KeyValue, number_at, read_keys_from, sum_of, whole};
+use super::statistics::{Key, KeyValue, number_at, one_if, read_keys_from, sum_of, whole};
 use super::{Store, failed};
 use crate::access::caller::Caller;
 use crate::access::place::Writing;
@@ -39,7 +39,9 @@ const FACTS: &[&str] = &[
 ];
 
 /// Rows of one INSERT of random numbers; each binds two values.
-const KEYS_AT_ONCE: usize = 5_000;
+const KEYS_AT_ONCE: u64 = 5_000;
+/// Rows of one INSERT of cells; each binds eight values.
+const CELLS_AT_ONCE: usize = 1_250;
 
 /// A snapshot that is to be taken.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct Wanted {
     pub day: NaiveDate,
     /// The instant.
     pub at: DateTime<Utc>,
+    /// Tables are published when the last ones are so many days old.
+    pub days_apart: i64,
 }
 
 /// A group of a declared table at school level, before it is known what may be said of it.
@@ -118,10 +122,12 @@ pub struct Listed {
     pub students: i64,
     /// Whether its facts are still there.
     pub facts: bool,
+    /// Whether declared tables were published of it.
+    pub tables: bool,
 }
 
-impl From<snapshot::Model> for Listed {
-    fn from(row: snapshot::Model) -> Self {
+impl Listed {
+    fn of(row: snapshot::Model, tables: bool) -> Self {
         Self {
             id: row.id,
             number: row.number,
@@ -131,6 +137,7 @@ impl From<snapshot::Model> for Listed {
             taken_at: row.taken_at,
             students: row.students,
             facts: row.facts,
+            tables,
         }
     }
 }
@@ -138,7 +145,8 @@ impl From<snapshot::Model> for Listed {
 /// What a declared table is made of.
 pub type Content = (Measure, Vec<Dimension>);
 
-fn key_of(dimension: Dimension) -> Key {
+/// The key that a dimension is among free questions.
+pub fn key_of(dimension: Dimension) -> Key {
     match dimension {
         Dimension::Stage => Key::Stage,
         Dimension::Gender => Key::Gender,
@@ -158,19 +166,8 @@ impl Store {
 
     /// The newest snapshot whose facts are there.
     pub async fn newest_snapshot(&self, caller: &Caller) -> Result<Option<Listed>> {
-        let query = Query::select()
-            .columns(["id", "number", "kind", "name", "day", "taken_at", "students", "facts"])
-            .from("snapshot")
-            .and_where(Expr::col("facts").eq(true))
-            .order_by("number", sea_orm::Order::Desc)
-            .limit(1)
-            .to_owned();
-        let rows = self.all(caller, &query).await?;
-        rows.first()
-            .map(|row| <snapshot::Model as sea_orm::FromQueryResult>::from_query_result(row, ""))
-            .transpose()
-            .map(|row| row.map(Listed::from))
-            .map_err(failed)
+        let query = listing().and_where(Expr::col("facts").eq(true)).limit(1).to_owned();
+        self.all(caller, &query).await?.first().map(listed).transpose()
     }
 
     /// The snapshots with which a declared table was published, from the newest.
@@ -180,18 +177,8 @@ impl Store {
             .from_as("snapshot_cell", "c")
             .and_where(Expr::col(("c", "table_name")).eq(table))
             .to_owned();
-        let query = Query::select()
-            .columns(["id", "number", "kind", "name", "day", "taken_at", "students", "facts"])
-            .from("snapshot")
-            .and_where(Expr::col("number").in_subquery(published))
-            .order_by("number", sea_orm::Order::Desc)
-            .to_owned();
-        self.all(caller, &query)
-            .await?
-            .iter()
-            .map(|row| <snapshot::Model as sea_orm::FromQueryResult>::from_query_result(row, ""))
-            .map(|row| row.map(Listed::from).map_err(failed))
-            .collect()
+        let query = listing().and_where(Expr::col("number").in_subquery(published)).to_owned();
+        self.all(caller, &query).await?.iter().map(listed).collect()
     }
 
     /// The cells of a declared table whose place lies in the scope as a whole: a school that it
@@ -245,12 +232,13 @@ impl Store {
 
     /// Every snapshot, from the newest.
     pub async fn snapshots(&self) -> Result<Vec<Listed>> {
-        let rows = snapshot::Entity::find().order_by_desc(snapshot::Column::Number).all(&self.db);
-        Ok(rows.await.map_err(failed)?.into_iter().map(Listed::from).collect())
+        let rows = self.db.query_all(&listing()).await.map_err(failed)?;
+        rows.iter().map(listed).collect()
     }
 
-    /// Takes a snapshot, and publishes the declared tables of it: `publish` gets the groups of each
-    /// and gives the cells. `CONFLICT` when this night or name has one, or another is being taken.
+    /// Takes a snapshot, and publishes the declared tables of it when it is time: `publish` gets the
+    /// groups of each content and gives the cells. `CONFLICT` when this night or name has one, or
+    /// another is being taken.
     pub async fn take_snapshot(
         &self,
         wanted: Wanted,
@@ -290,13 +278,21 @@ impl Store {
                 row.students = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
             }
         }
-        let mut groups = Vec::new();
-        for content in tables {
-            groups.push(table_groups(&tx, number, content).await?);
-        }
-        let cells = tokio::task::spawn_blocking(move || publish(groups))
-            .await
-            .map_err(|_stopped| Error::internal("publishing the declared tables stopped"))?;
+        let last = last_published(&tx).await?;
+        let cells = if last.is_some_and(|last| (today - last).num_days() < wanted.days_apart) {
+            Vec::new()
+        } else {
+            let mut groups = Vec::new();
+            for content in tables {
+                groups.push(table_groups(&tx, number, content).await?);
+            }
+            tokio::task::spawn_blocking(move || publish(groups))
+                .await
+                .map_err(|_stopped| Error::internal("publishing the declared tables stopped"))?
+        };
+        // Tables that tell nothing, as of an empty registry, are none, and hold up no others.
+        let published = cells.iter().any(|cell| cell.value.is_some());
+        let cells = if published { cells } else { Vec::new() };
         write_cells(&tx, number, cells).await?;
         let counted = snapshot::ActiveModel {
             id: Set(row.id),
@@ -310,7 +306,7 @@ impl Store {
                 self.db.execute_unprepared(&format!("ANALYZE {table}")).await.map_err(failed)?;
             }
         }
-        Ok(row.into())
+        Ok(Listed::of(row, published))
     }
 
     /// Drops a snapshot with everything that was published of it; false when there is none.
@@ -373,34 +369,66 @@ impl Store {
             .from_as("student_key", "k")
             .and_where(Expr::col(("k", "student_id")).equals(("s", "id")))
             .to_owned();
-        let query = Query::select()
-            .column(("s", "id"))
-            .from_as("student", "s")
-            .and_where(Expr::col(("s", "lifecycle")).eq("live"))
-            .and_where(Expr::exists(known).not())
-            .to_owned();
-        let rows = tx.query_all(&query).await.map_err(failed)?;
-        let mut new = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
-            let drawn = self.fixed_random("student_key", &id.to_string());
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&drawn[..8]);
-            new.push(student_key::ActiveModel {
-                student_id: Set(StudentId::from_uuid(id)),
-                key: Set(i64::from_be_bytes(bytes) & ((1 << 62) - 1)),
-            });
-        }
-        let mut new = new.into_iter().peekable();
-        while new.peek().is_some() {
-            let some: Vec<_> = new.by_ref().take(KEYS_AT_ONCE).collect();
-            student_key::Entity::insert_many(some)
+        // Some at a time, in the order of ids: a first snapshot numbers everybody.
+        let mut last = Uuid::nil();
+        loop {
+            let query = Query::select()
+                .column(("s", "id"))
+                .from_as("student", "s")
+                .and_where(Expr::col(("s", "id")).gt(last))
+                .and_where(Expr::col(("s", "lifecycle")).eq("live"))
+                .and_where(Expr::exists(known.clone()).not())
+                .order_by(("s", "id"), sea_orm::Order::Asc)
+                .limit(KEYS_AT_ONCE)
+                .to_owned();
+            let mut new = Vec::new();
+            for row in tx.query_all(&query).await.map_err(failed)? {
+                last = row.try_get_by_index(0).map_err(failed)?;
+                let drawn = self.fixed_random("student_key", &last.to_string());
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&drawn[..8]);
+                new.push(student_key::ActiveModel {
+                    student_id: Set(StudentId::from_uuid(last)),
+                    key: Set(i64::from_be_bytes(bytes) & ((1 << 62) - 1)),
+                });
+            }
+            if new.is_empty() {
+                return Ok(());
+            }
+            student_key::Entity::insert_many(new)
                 .exec_without_returning(tx)
                 .await
                 .map_err(failed)?;
         }
-        Ok(())
     }
+}
+
+/// The snapshots, from the newest, in the columns that [`listed`] reads.
+fn listing() -> SelectStatement {
+    let cells = Query::select()
+        .column(("c", "snapshot"))
+        .from_as("snapshot_cell", "c")
+        .and_where(Expr::col(("c", "snapshot")).equals(("snapshot", "number")))
+        .to_owned();
+    Query::select()
+        .columns(["id", "number", "kind", "name", "day", "taken_at", "students", "facts"])
+        .expr_as(one_if(Expr::exists(cells)), "tables")
+        .from("snapshot")
+        .order_by("number", sea_orm::Order::Desc)
+        .to_owned()
+}
+
+fn listed(row: &QueryResult) -> Result<Listed> {
+    let tables: i32 = row.try_get("", "tables").map_err(failed)?;
+    let row = <snapshot::Model as FromQueryResult>::from_query_result(row, "").map_err(failed)?;
+    Ok(Listed::of(row, tables == 1))
+}
+
+/// The day of the newest snapshot with published tables.
+async fn last_published(tx: &DatabaseTransaction) -> Result<Option<NaiveDate>> {
+    let rows = tx.query_all(&listing()).await.map_err(failed)?;
+    let known: Vec<Listed> = rows.iter().map(listed).collect::<Result<_>>()?;
+    Ok(known.into_iter().find(|known| known.tables).map(|known| known.day))
 }
 
 async fn number(tx: &DatabaseTransaction) -> Result<i64> {
@@ -498,7 +526,7 @@ async fn write_cells(tx: &DatabaseTransaction, number: i64, cells: Vec<Published
         value: Set(cell.value),
     });
     loop {
-        let some: Vec<_> = rows.by_ref().take(KEYS_AT_ONCE / 4).collect();
+        let some: Vec<_> = rows.by_ref().take(CELLS_AT_ONCE).collect();
         if some.is_empty() {
             return Ok(());
         }

@@ -314,9 +314,19 @@ impl App {
         self.app.take_snapshot(name.map(str::to_owned)).await.map(|_| ())
     }
 
-    /// What the server does every minute.
+    /// What the server does every minute; it must not fail.
     pub(crate) async fn nightly(&self) {
         self.app.nightly_snapshot().await.unwrap();
+    }
+
+    /// What the server does every minute, whether it fails or not.
+    pub(crate) async fn night(&self) {
+        xueji::upkeep::snapshot_of_the_night(&self.app).await;
+    }
+
+    /// The text of a route that asks for no token.
+    pub(crate) async fn anonymous_get(&self, path: &str) -> String {
+        self.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await.text
     }
 
     /// The way around the application, for planting and checking rows.

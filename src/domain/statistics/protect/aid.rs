@@ -44,10 +44,10 @@ pub(in crate::domain::statistics) async fn aid_coverage(
         .filter_map(|row| {
             let place = place_of(&keys, &row.keys);
             let (students, needy) = reached.get(&place).copied().unwrap_or_default();
-            if !noise.share(row.students.count, students.count) {
+            if !noise.share(row.students, students) {
                 return None;
             }
-            let tells_needy = count_needy && noise.share(needy.count, students.count);
+            let tells_needy = count_needy && noise.share(needy, students);
             let figures = AidFigures {
                 aided: noise.students(row.students)?,
                 students: noise.students(students)?,
@@ -62,7 +62,7 @@ pub(in crate::domain::statistics) async fn aid_coverage(
     let total = if keys.is_empty() { rows } else { cx.store.frozen_aid(&whole).await? };
     let total = total
         .first()
-        .filter(|row| noise.share(row.students.count, all.0.count))
+        .filter(|row| noise.share(row.students, all.0))
         .filter(|row| noise.students(row.students).is_some())
         .map(|row| money(row, noise));
     Figures::new(keys, groups, Basis::Perturbed(protection), total)

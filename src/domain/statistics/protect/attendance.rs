@@ -36,7 +36,7 @@ impl Tally {
     /// Whether so many student days, of any kind, belong to enough students: a student has one
     /// record a day.
     fn enough(&self, of: Sum, noise: Noise<'_>) -> bool {
-        noise.enough((of.count + self.days - 1).div_euclid(self.days.max(1)))
+        noise.many(of, (of.count + self.days - 1).div_euclid(self.days.max(1)))
     }
 
     fn days_of(&self, of: Sum, noise: Noise<'_>) -> i64 {
@@ -55,7 +55,7 @@ impl Tally {
         }
         let days = self.days_of(self.all, noise);
         let away = self.days_of(absent, noise);
-        if !noise.enough(days) {
+        if days < noise.threshold {
             return None;
         }
         let figures = AttendanceFigures {

@@ -6,6 +6,8 @@
 //! known to within four bounds, and asking again says nothing new. The error has two parts. One is
 //! fixed for good, so that nights cannot be averaged. The other is that of the snapshot: without it
 //! the figures that change overnight would be those of the sets that do, and name the pupil who moved.
+//! Whether a figure is said at all is drawn likewise ([`Noise::many`]): a sharp threshold could be met
+//! with pupils whose number one knows, one by one, until the answer appears.
 //! The parameters are public and go with every answer; the random numbers never leave.
 
 mod aid;
@@ -34,6 +36,9 @@ pub const STANDARD_ERROR: i64 = 2;
 pub const SUM_BOUND: f64 = 3.25;
 /// The standard error of a sum, in largest contributions.
 pub const SUM_STANDARD_ERROR: f64 = 0.5;
+/// How far the threshold is blurred upwards, in errors of a sum: by nearly 10 students at most, mostly
+/// by 4 to 6. A set at the very threshold is said once in many millions.
+const BLUR: f64 = 1.5;
 
 /// How often each error from 0 to half of [`BOUND`] is drawn, either way: exp(−e²⁄4), a bell of variance
 /// 2 without the ends. An end is drawn once in 30,000, and a difference of two figures needs four
@@ -87,6 +92,19 @@ struct Drawn {
     whole: i64,
     /// An error between whole ones, a fourth as large.
     fine: f64,
+    /// A place between two values, from 0 to below 1.
+    between: f64,
+}
+
+impl Drawn {
+    /// The lasting and the passing part together.
+    fn and(self, other: Self) -> Self {
+        Self {
+            whole: self.whole + other.whole,
+            fine: self.fine + other.fine,
+            between: (self.between + other.between).fract(),
+        }
+    }
 }
 
 /// Draws the errors of one answer.
@@ -103,14 +121,19 @@ impl<'s> Noise<'s> {
         Self { store, threshold: *threshold, snapshot: snapshot.number }
     }
 
-    /// Whether something may be said of so many students.
-    fn enough(self, students: i64) -> bool {
-        students >= self.threshold
+    /// Whether something may be said of a set of students, or of records behind which so many stand.
+    ///
+    /// Never under the threshold, and above it only by the draw of the set: that a figure is said
+    /// does not tell that the threshold is just met, nor does its absence tell that it is not.
+    fn many(self, of: Sum, students: i64) -> bool {
+        let blur = (self.drawn("many", students, of).fine + SUM_BOUND) * BLUR;
+        students >= self.threshold && float(students - self.threshold) >= blur
     }
 
     /// Whether a share may be said: neither the part nor the rest may be few.
-    fn share(self, part: i64, whole: i64) -> bool {
-        self.enough(part) && self.enough(whole - part)
+    fn share(self, part: Sum, whole: Sum) -> bool {
+        let rest = whole.without(part);
+        self.many(part, part.count) && self.many(rest, rest.count)
     }
 
     /// What is drawn for a set: by the kind of figure, and by the figure itself where the set alone
@@ -119,8 +142,7 @@ impl<'s> Noise<'s> {
     fn drawn(self, what: &str, fact: i64, of: Sum) -> Drawn {
         let text = format!("{what} {fact} {} {} {}", of.count, of.high, of.low);
         let part = |night: i64| drawn(&self.store.fixed_random("cell", &format!("{night} {text}")));
-        let (lasting, passing) = (part(0), part(self.snapshot));
-        Drawn { whole: lasting.whole + passing.whole, fine: lasting.fine + passing.fine }
+        part(0).and(part(self.snapshot))
     }
 
     /// A whole error that grows with what one student contributes. It takes every whole number: in
@@ -132,7 +154,7 @@ impl<'s> Noise<'s> {
     /// A count of students with its error; none under the threshold, before the error or after it.
     fn students(self, of: Sum) -> Option<i64> {
         let said = of.count + self.drawn("students", 0, of).whole;
-        (self.enough(of.count) && self.enough(said)).then_some(said)
+        (self.many(of, of.count) && said >= self.threshold).then_some(said)
     }
 
     /// A count of records of which one student has at most `most`, with its error; none where few
@@ -144,7 +166,7 @@ impl<'s> Noise<'s> {
         }
         let said = of.count + self.scaled(of, most);
         let behind = (of.count + most - 1).div_euclid(most);
-        (self.enough(behind) && self.enough(said)).then_some(said)
+        (self.many(of, behind) && said >= self.threshold).then_some(said)
     }
 }
 
@@ -168,10 +190,12 @@ fn drawn(bytes: &[u8; 32]) -> Drawn {
         0
     };
     // Between the steps, so that a sum takes no few values.
-    let jitter =
-        f64::from(u32::try_from(word(16) >> 32).unwrap_or_default()) / f64::from(u32::MAX) - 0.5;
+    let part = |at: usize| {
+        f64::from(u32::try_from(word(at) >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+    };
     let steps = i32::try_from(pick(word(8))).unwrap_or_default();
-    Drawn { whole: pick(word(0)), fine: (f64::from(steps) + jitter) / 4.0 }
+    let fine = (f64::from(steps) + part(16) - 0.5) / 4.0;
+    Drawn { whole: pick(word(0)), fine, between: part(24) }
 }
 
 /// The nearest whole number. Figures are far below 2⁵³.
@@ -195,8 +219,7 @@ mod tests {
     fn of(seed: u64) -> Drawn {
         use sha2::{Digest, Sha256};
         let part = |night: u64| drawn(&Sha256::digest((seed * 2 + night).to_be_bytes()).into());
-        let (lasting, passing) = (part(0), part(1));
-        Drawn { whole: lasting.whole + passing.whole, fine: lasting.fine + passing.fine }
+        part(0).and(part(1))
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Scores of a snapshot by any of the keys.
 //!
 //! Counts have whole errors. A mean has the error of its sum: some parts of the full mark, shared
-//! by all. A quantile is read at a rank that is off, and rounded to half a point. Rates are ratios
+//! by all. A quantile is read at a rank that is off, at a point drawn between two
+//! neighbouring scores, and rounded to half a point: who knows all scores but one would recognise a
+//! value that occurs. Rates are ratios
 //! of counts with their errors.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,7 +25,7 @@ const STEP: i64 = 500;
 /// The scores of one group.
 #[derive(Clone, Debug, Default)]
 struct Tally {
-    values: BTreeMap<i64, i64>,
+    values: BTreeMap<i64, Sum>,
     all: Sum,
     marked: Sum,
     passed: Sum,
@@ -34,7 +36,8 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, row: &FrozenScore) {
-        *self.values.entry(row.value).or_default() += row.scores.count;
+        let value = self.values.entry(row.value).or_default();
+        *value = value.and(row.scores);
         self.all = self.all.and(row.scores);
         let Some((full, pass, excellence)) = row.marks.filter(|(full, _, _)| *full > 0) else {
             return;
@@ -57,29 +60,27 @@ impl Tally {
     fn figures(&self, students: Sum, most: i64, noise: Noise<'_>) -> Option<ScoreFigures> {
         let most = most.max(1);
         let behind = |scores: i64| (scores + most - 1).div_euclid(most);
-        let scores = self.all.count;
-        let alike = self.values.values().copied().max().unwrap_or_default();
-        if !noise.enough(behind(scores - alike)) {
+        let many = |of: Sum| noise.many(of, behind(of.count));
+        let alike = self.values.values().copied().max_by_key(|of| of.count).unwrap_or_default();
+        if !many(self.all.without(alike)) {
             return None;
         }
         let (said, count) = (noise.students(students)?, noise.records(self.all, most)?);
-        let unmarked = scores - self.marked.count;
+        let unmarked = self.all.count - self.marked.count;
         let single = self.full_marks.iter().next().filter(|_| self.full_marks.len() == 1);
         let full_mark = single.filter(|_| unmarked == 0).copied();
         // One student contributes at most so many times the highest mark.
         let highest = self.full_marks.iter().max().copied();
         let highest = highest.max(self.values.keys().next_back().copied()).unwrap_or_default();
-        let between = self.passed.count - self.excellent.count;
         let share = |part: Sum| {
-            let told = noise.share(behind(part.count), behind(self.marked.count))
-                && noise.enough(behind(self.marked.count - part.count))
-                && (between == 0 || noise.enough(behind(between)));
-            if !told {
+            if !many(part) || !many(self.marked.without(part)) {
                 return None;
             }
             let whole = noise.records(self.marked, most)?;
             Some(percent(noise.records(part, most)?.min(whole), whole))
         };
+        // Both rates would tell of those between the two marks.
+        let between = many(self.passed.without(self.excellent));
         Some(ScoreFigures {
             count,
             students: said,
@@ -88,13 +89,16 @@ impl Tally {
             quantiles: self.quantiles(behind, noise),
             full_mark: full_mark.map(Thousandths),
             pass_rate: share(self.passed),
-            excellence_rate: share(self.excellent),
+            excellence_rate: if between { share(self.excellent) } else { None },
             bands: self.bands.map(|band| noise.records(band, most)),
         })
     }
 
     fn sum(&self) -> i64 {
-        self.values.iter().map(|(value, n)| value.saturating_mul(*n)).fold(0, i64::saturating_add)
+        self.values
+            .iter()
+            .map(|(value, of)| value.saturating_mul(of.count))
+            .fold(0, i64::saturating_add)
     }
 
     /// The mean with the error of its sum, to one place.
@@ -110,8 +114,11 @@ impl Tally {
     fn deviation(&self, most: i64, highest: i64, noise: Noise<'_>) -> Thousandths {
         let count = float(self.all.count);
         let mean = float(self.sum()) / count;
-        let squares: f64 =
-            self.values.iter().map(|(value, n)| (float(*value) - mean).powi(2) * float(*n)).sum();
+        let squares: f64 = self
+            .values
+            .iter()
+            .map(|(value, of)| (float(*value) - mean).powi(2) * float(of.count))
+            .sum();
         let quarter = (float(highest) / 2.0).powi(2) * float(most);
         let error = noise.drawn("deviation", self.sum(), self.all).fine * quarter;
         let variance = ((squares + error) / count).max(0.0);
@@ -121,14 +128,23 @@ impl Tally {
     fn quantiles(&self, behind: impl Fn(i64) -> i64, noise: Noise<'_>) -> Quantiles {
         let count = self.all.count;
         let off = noise.drawn("rank", self.sum(), self.all).whole;
+        // Few are neither at a rank or below nor above it.
+        let far = |rank: i64| {
+            noise.many(self.all, behind(rank)) && noise.many(self.all, behind(count - rank))
+        };
+        let values: BTreeMap<i64, i64> =
+            self.values.iter().map(|(value, of)| (*value, of.count)).collect();
         let quantile = |per_cent: i64| {
             let rank = rank(count, per_cent);
-            let far =
-                |rank: i64| noise.enough(behind(rank)) && noise.enough(behind(count - rank + 1));
-            // Few are neither below nor above, and the error does not move it to them.
+            // The error does not move it to few.
             let moved = if far(rank + off) { rank + off } else { rank };
-            let value = far(rank).then(|| at_rank(&self.values, moved))??;
-            Some(Thousandths((value.0 + STEP / 2).div_euclid(STEP) * STEP))
+            let (low, high) = far(rank)
+                .then(|| at_rank(&values, moved).zip(at_rank(&values, moved + 1)))
+                .flatten()?;
+            let between =
+                noise.drawn(&format!("quantile {per_cent}"), self.sum(), self.all).between;
+            let value = low.0 + nearest(float(high.0 - low.0) * between);
+            Some(Thousandths((value + STEP / 2).div_euclid(STEP) * STEP))
         };
         Quantiles {
             p10: quantile(10),

@@ -62,7 +62,7 @@ pub(in crate::domain::statistics) async fn student_counts(
         .collect();
     // The total is a group without keys: what parts it must leave enough on the other side as well.
     let whole = cells.values().fold(Sum::default(), |all, sum| all.and(*sum));
-    let apart = parted.is_empty() || noise.share(total.count, whole.count);
+    let apart = parted.is_empty() || noise.share(total, whole);
     let total = if apart { noise.students(total) } else { None };
     Figures::new(keys, groups, Basis::Perturbed(protection), total)
 }
@@ -86,13 +86,15 @@ fn alike<'c>(
             }
             around
         };
-        let mut wholes: BTreeMap<Cell, i64> = BTreeMap::new();
+        let mut wholes: BTreeMap<Cell, Sum> = BTreeMap::new();
         for (cell, sum) in cells {
-            *wholes.entry(around(cell)).or_default() += sum.count;
+            let whole = wholes.entry(around(cell)).or_default();
+            *whole = whole.and(*sum);
         }
         found.extend(cells.iter().filter_map(|(cell, sum)| {
             let whole = wholes.get(&around(cell)).copied().unwrap_or_default();
-            (!noise.enough(whole - sum.count)).then_some(cell)
+            let rest = whole.without(*sum);
+            (!noise.many(rest, rest.count)).then_some(cell)
         }));
     }
     found

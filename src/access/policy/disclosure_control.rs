@@ -96,7 +96,7 @@ pub struct Declared {
 
 /// The ways of all roles, the threshold, and the declared tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disclosure {
+pub struct DisclosureControl {
     ways: Vec<(Pair, Way)>,
     /// The fewest students that a protected figure may stand for. One for all roles: what one role
     /// is told and another is not would give away the counts between two thresholds.
@@ -105,13 +105,13 @@ pub struct Disclosure {
     pub tables: Vec<Declared>,
 }
 
-impl Default for Disclosure {
+impl Default for DisclosureControl {
     fn default() -> Self {
         Self { ways: Vec::new(), threshold: USUAL, tables: Vec::new() }
     }
 }
 
-impl Disclosure {
+impl DisclosureControl {
     /// The way of a pair; what no line speaks of is exact or nothing.
     pub fn way(&self, pair: Pair) -> Way {
         self.line(pair).unwrap_or(Way::Exact)
@@ -214,6 +214,15 @@ impl Disclosure {
         let ["t", name, chinese, measure, by] = cells else {
             return Err("is not `t, name, Chinese name, measure, dimensions`".to_owned());
         };
+        let plain = |of: char| of.is_ascii_lowercase() || of.is_ascii_digit() || of == '_';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(format!(
+                "`{name}` is no name of a table; write small letters, digits and _"
+            ));
+        }
+        if chinese.is_empty() {
+            return Err(format!("the table {name} has no Chinese name"));
+        }
         if self.tables.iter().any(|table| table.name == *name) {
             return Err(format!("the table {name} is already declared above"));
         }
