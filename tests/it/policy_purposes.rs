@@ -154,7 +154,7 @@ async fn a_difference_names_what_changes_for_a_purpose() {
 
 #[tokio::test]
 async fn the_page_marks_the_cells_that_a_purpose_changes() {
-    let text = page(&policy().await, &catalogue(), &Default::default());
+    let text = page(&*policy().await, &catalogue(), &Default::default());
     let cell = |start: &str| {
         let at = text.find(start).unwrap_or_else(|| panic!("no cell {start}"));
         text[at..].split_once("</td>").unwrap().0

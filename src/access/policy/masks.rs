@@ -134,6 +134,13 @@ const TELLS: &[Tell] = &[
     part("guardian.id_number", "the county", "guardian.household_place", 1, HOUSEHOLD),
 ];
 
+/// Columns that a hidden column is told by: the hidden one, what tells it, and how.
+const GIVEN_AWAY: &[(&str, &str, &str)] = &[(
+    "student.disability",
+    "student.in_regular_class",
+    "learning in a regular class (随班就读) is for pupils with a disability",
+)];
+
 /// Columns that are shown in full or not at all, with the reason.
 const UNMASKABLE: &[(&str, &str)] = &[(
     "student.postal_code",
@@ -166,6 +173,27 @@ pub(super) fn undone(table: &Table, catalogue: &Catalogue, roles: &Roles) -> Vec
         if let Some(told) = look.told(&name, mask) {
             let why = format!("the mask of {name} for {} is undone: {told}", roles.words(first));
             problems.push(at(table, table.cell(first, field).rule, why));
+        }
+    }
+    problems.extend(given_away(table, catalogue, roles));
+    problems
+}
+
+/// Hidden columns that another column of the same role tells.
+fn given_away(table: &Table, catalogue: &Catalogue, roles: &Roles) -> Vec<Problem> {
+    let index = catalogue.index();
+    let mut problems = Vec::new();
+    for (hidden, by, how) in GIVEN_AWAY {
+        let (Some(&field), Some(&telling)) = (index.get(*hidden), index.get(*by)) else { continue };
+        for &pair in table.pairs() {
+            let told = table.cell(pair, telling);
+            if told.uses.sight() == Sight::Full
+                && table.cell(pair, field).uses.sight() == Sight::Hidden
+            {
+                let role = roles.words(pair);
+                let why = format!("{hidden} is hidden from {role} and told by {by}: {how}");
+                problems.push(at(table, told.rule, why));
+            }
         }
     }
     problems
@@ -236,10 +264,27 @@ fn at(table: &Table, rule: Option<RuleId>, why: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{MASKS, TELLS};
+    use super::{GIVEN_AWAY, MASKS, TELLS};
     use crate::access::action::ACTIONS;
+    use crate::access::policy::{Policy, Source};
     use crate::graphql::REGISTRY;
     use xueji_entity::value::{Guarded, IdNumber, NationalStudentNumber, Phone};
+
+    #[tokio::test]
+    async fn a_hidden_column_that_another_one_tells_is_refused() {
+        let catalogue = REGISTRY.catalogue(ACTIONS);
+        let mut source = Source::shipped();
+        let file = source.files.get_mut("student.csv").unwrap();
+        let line = file.lines().count() + 1;
+        file.push_str("p, student.in_regular_class, county_officer, region, full,\n");
+        let problems = Policy::compile(source, &catalogue).await.unwrap_err();
+        let [problem] = &problems.0[..] else { panic!("{problems}") };
+        assert_eq!(
+            (problem.file.as_str(), problem.line),
+            ("policies/student.csv", Someu32::try_from(line).ok())
+        );
+        assert!(problem.why.contains("student.disability is hidden"), "{}", problem.why);
+    }
 
     #[test]
     fn every_mask_and_every_telling_column_is_declared() {
@@ -249,6 +294,9 @@ mod tests {
             if let Some(mask) = coordinate.mask {
                 assert!(MASKS.iter().any(|known| known.name == mask), "the mask {mask}");
             }
+        }
+        for (hidden, by, _) in GIVEN_AWAY {
+            assert!(index.contains_key(*hidden) && index.contains_key(*by), "{hidden} {by}");
         }
         for tell in TELLS {
             assert!(index.contains_key(tell.by), "{}", tell.by);
