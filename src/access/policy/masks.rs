@@ -281,7 +281,7 @@ mod tests {
         let [problem] = &problems.0[..] else { panic!("{problems}") };
         assert_eq!(
             (problem.file.as_str(), problem.line),
-            ("policies/student.csv", Someu32::try_from(line).ok())
+            ("policies/student.csv", u32::try_from(line).ok())
         );
         assert!(problem.why.contains("student.disability is hidden"), "{}", problem.why);
     }
