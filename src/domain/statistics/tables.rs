@@ -41,6 +41,9 @@ fn word(value: &KeyValue) -> String {
     }
 }
 
+/// A breakdown that was read, with its groups.
+type Part = (Vec<Dimension>, Vec<Group>);
+
 /// The breakdowns of a table that are read by themselves. A student is in one group of a table of
 /// students; of money in several, and a total counts each student once.
 fn parts(table: &Declared) -> Vec<Vec<Dimension>> {
@@ -71,7 +74,7 @@ pub fn contents(tables: &[Declared]) -> Vec<Content> {
 /// away. The groups are those of [`contents`].
 pub fn publish(tables: &[Declared], groups: Vec<Vec<Group>>, threshold: i64) -> Vec<Published> {
     let mut groups = groups.into_iter();
-    let read: Vec<(&Declared, Vec<(Vec<Dimension>, Vec<Group>)>)> = tables
+    let read: Vec<(&Declared, Vec<Part>)> = tables
         .iter()
         .map(|table| (table, parts(table).into_iter().zip(groups.by_ref()).collect()))
         .collect();
@@ -128,7 +131,7 @@ struct Cells {
 }
 
 impl Cells {
-    fn add(&mut self, table: &Declared, parts: &[(Vec<Dimension>, Vec<Group>)]) {
+    fn add(&mut self, table: &Declared, parts: &[Part]) {
         let mut seen: BTreeMap<CellId, Fact> = BTreeMap::new();
         for (by, groups) in parts {
             // What is not read by itself is added up.
