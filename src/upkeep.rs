@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
+use crate::domain::act;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
 use crate::live;
@@ -79,6 +80,7 @@ async fn reviews(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        nought();
         match app.store().review_queue(app.clock().now()).await {
             #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
             Ok(queue) => {
@@ -90,6 +92,16 @@ async fn reviews(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Nought is a figure as well: whoever watches a series need not wait for its first event. Said again after each
+/// look, since whoever collects the figures may begin to listen after the start.
+fn nought() {
+    act::count_from_nought();
+    metrics::counter!("xueji_purpose_refusals_total").increment(0);
+    metrics::counter!("xueji_snapshots_total").increment(0);
+    metrics::counter!("xueji_snapshot_failures_total").increment(0);
+    metrics::gauge!("xueji_snapshot_failing").increment(0.0);
 }
 
 /// Takes a snapshot every night (每夜时点数据); of several processes one does.

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
 use super::Cx;
-use crate::access::action::Action;
+use super::exceptional::LIMITS;
+use crate::access::action::{ACTIONS, Action};
 use crate::access::filter::Key;
 use crate::error::{Error, Result};
 use crate::store::tx::{KEY_REUSED, Tx, VERSION};
@@ -96,6 +97,19 @@ fn check_key(key: &str) -> Result<()> {
         "an idempotency key has 8 to 64 printable ASCII characters; a random UUID is a good one",
         "幂等键为 8 至 64 个可打印的 ASCII 字符；建议使用随机 UUID",
     ))
+}
+
+/// Shows the counters of acts and of their limits before anything has moved them.
+pub fn count_from_nought() {
+    for action in ACTIONS {
+        for outcome in ["done", "denied"] {
+            metrics::counter!("xueji_acts_total", "action" => *action, "outcome" => outcome)
+                .increment(0);
+        }
+    }
+    for limit in LIMITS {
+        metrics::counter!("xueji_limit_refusals_total", "limit" => limit).increment(0);
+    }
 }
 
 #[cfg(test)]

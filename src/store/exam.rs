@@ -171,7 +171,7 @@ fn scores_of_who_sat(exam: &Exam, scope: Expr) -> SelectStatement {
 /// The live class memberships of a student that held on a day.
 fn in_class_on(day: NaiveDate, student: Expr) -> SelectStatement {
     Query::select()
-        .expr(Expr::cust("1"))
+        .expr(Expr::val(1))
         .from_as("class_membership", "cm")
         .and_where(Expr::col(("cm", "student_id")).eq(student))
         .and_where(Expr::col(("cm", "lifecycle")).eq("live"))

@@ -158,6 +158,8 @@ async fn the_record_the_acts_their_limits_and_the_queue_of_reviews_are_counted()
     // Decided: neither waits any more.
     access_review::Entity::update_many()
         .col_expr(access_review::Column::State, Expr::val(ReviewState::Justified))
+        .col_expr(access_review::Column::DecidedAt, Expr::val(now))
+        .col_expr(access_review::Column::DecidedById, Expr::val(accounts[0].uuid()))
         .exec(app.db())
         .await
         .unwrap();

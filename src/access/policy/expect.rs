@@ -407,13 +407,13 @@ fn want(text: &str) -> Result<Want, String> {
         text => match (text.strip_prefix("at most "), text.strip_prefix("at least ")) {
             (Some(word), _) => match sight(word.trim())? {
                 Sight::Full => Err(format!("`{text}` holds whatever the policy says; write full")),
-                most => Ok(Want::AtMost(most)),
+                most @ (Sight::Hidden | Sight::Masked) => Ok(Want::AtMost(most)),
             },
             (_, Some(word)) => match sight(word.trim())? {
                 Sight::Hidden => {
                     Err(format!("`{text}` holds whatever the policy says; write hidden"))
                 }
-                least => Ok(Want::AtLeast(least)),
+                least @ (Sight::Masked | Sight::Full) => Ok(Want::AtLeast(least)),
             },
             (None, None) => sight(text).map(Want::Exactly),
         },

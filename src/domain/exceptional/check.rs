@@ -8,6 +8,9 @@ use crate::domain::Cx;
 use crate::error::{Error, Result};
 use crate::store::tx::{Rate, Tx};
 
+/// The name of its limit by the hour.
+pub(super) const LIMIT: &str = "identity_number.check";
+
 /// Whether the number is registered, for the purpose that the request states.
 pub async fn registered(cx: &Cx, number: &str) -> Result<bool> {
     let mut tx = cx.begin(Action::IdentityNumberCheck).await?;
@@ -22,6 +25,6 @@ async fn run(cx: &Cx, tx: &mut Tx, number: &str) -> Result<bool> {
     }
     let hash = tx.lookup_hash("student", "id_number", "number", number)?;
     let an_hour = cx.budget.exceptional.checks_per_hour;
-    tx.count_try(Rate { what: "identity_number.check", an_hour }).await?;
+    tx.count_try(Rate { what: LIMIT, an_hour }).await?;
     tx.identity_registered(hash).await
 }

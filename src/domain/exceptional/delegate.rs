@@ -16,6 +16,9 @@ use crate::domain::act::Act;
 use crate::error::{Error, Result};
 use crate::store::tx::{Duty, Event, Holder, Lies, NewGrant, Rate, Tx};
 
+/// The name of its limit by the hour.
+pub(super) const LIMIT: &str = "grant.delegate";
+
 /// How far ahead a substitution may begin, in days.
 const AHEAD: u64 = 92;
 
@@ -233,7 +236,7 @@ impl Act for Delegating<'_> {
         let since = since.unwrap_or(tx.caller().today());
         days(tx.caller().today(), since, *until, &from, self.limits.delegation_days)?;
         let an_hour = self.limits.delegations_per_hour;
-        tx.count_try(Rate { what: "grant.delegate", an_hour }).await?;
+        tx.count_try(Rate { what: LIMIT, an_hour }).await?;
         // A try that comes to nothing is kept: each of them could be a guess at a login.
         let account = match find(tx, to, &from, lies).await? {
             Ok(account) => account,

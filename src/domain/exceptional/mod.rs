@@ -7,6 +7,9 @@ pub mod open;
 pub mod reveal;
 pub mod review;
 
+/// The names of the limits by the hour, as figures and refusals have them.
+pub const LIMITS: [&str; 4] = [open::LIMIT, reveal::LIMIT, check::LIMIT, delegate::LIMIT];
+
 use xueji_entity::value::{Guarded, Narrative};
 
 use super::refuse_masked;

@@ -16,6 +16,9 @@ use crate::domain::{Cx, refuse_masked};
 use crate::error::{Error, Result};
 use crate::store::tx::{Event, NewReview, Rate, Target, Tx};
 
+/// The name of its limit by the hour.
+pub(super) const LIMIT: &str = "record.open";
+
 /// How the pupil is named.
 #[derive(Serialize)]
 pub enum Named {
@@ -122,7 +125,7 @@ impl Act for Opening<'_> {
             return Err(super::delegate::too_many_pairs());
         }
         let an_hour = self.limits.opens_per_hour;
-        tx.count_try(Rate { what: "record.open", an_hour }).await?;
+        tx.count_try(Rate { what: LIMIT, an_hour }).await?;
         if tx.review_overdue().await? {
             return Err(super::refused(
                 "BREAK_GLASS_OVERDUE",

@@ -12,6 +12,9 @@ use crate::domain::Cx;
 use crate::error::{Error, Result};
 use crate::store::tx::{Found, Rate, Tx};
 
+/// The name of its limit by the hour.
+pub(super) const LIMIT: &str = "student.reveal";
+
 /// What is to be revealed.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
@@ -63,7 +66,7 @@ async fn run(cx: &Cx, tx: &mut Tx, wanted: Wanted) -> Result<(Shown, Option<Disc
         return Err(refuse());
     }
     let an_hour = cx.budget.exceptional.reveals_per_hour;
-    tx.count_try(Rate { what: "student.reveal", an_hour }).await?;
+    tx.count_try(Rate { what: LIMIT, an_hour }).await?;
     let key = key.ok_or_else(|| Error::not_found(noun.shape.type_name))?;
     let row = tx.get(noun.shape.name, key, &[]).await?;
     let proof =
