@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use xueji::store::connect::connect;
 
-use crate::support::app::signer;
 use crate::support::place::Place;
+use crate::support::process::settings;
 
 /// The program with none of this environment's settings.
 fn xueji(folder: &Path) -> Command {
@@ -38,30 +38,6 @@ fn refused(output: &Output, parts: &[&str]) -> String {
         assert!(err.contains(part), "{part} in: {err}");
     }
     err
-}
-
-/// Everything that `serve` needs, in a folder.
-pub(crate) fn settings(folder: &Path, url: &str) -> Vec<String> {
-    let key = folder.join("jwt.pub");
-    std::fs::write(&key, signer(folder).public_pem()).unwrap();
-    [
-        "--database-url",
-        url,
-        "--listen",
-        "127.0.0.1:0",
-        "--public-id-key",
-        &"0123456789abcdef".repeat(4),
-        "--lookup-key",
-        &"fedcba9876543210".repeat(4),
-        "--jwt-key",
-        &format!("main:EdDSA:{}", key.display()),
-        "--jwt-issuer",
-        "issuer",
-        "--jwt-audience",
-        "xueji",
-    ]
-    .map(ToOwned::to_owned)
-    .to_vec()
 }
 
 #[test]

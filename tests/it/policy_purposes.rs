@@ -221,7 +221,7 @@ async fn check_says_how_a_folder_fits_a_database() {
     );
     let home = TempDir::new().unwrap();
     let mut args = vec!["serve".to_owned()];
-    args.extend(crate::command::settings(home.path(), &place.url));
+    args.extend(crate::support::process::settings(home.path(), &place.url));
     args.extend(["--policies".to_owned(), path(&mine)]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let output = xueji(&args);

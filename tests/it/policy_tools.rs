@@ -591,7 +591,7 @@ async fn a_server_follows_commands_and_its_own_files_on_a_signal() {
     if place.on_server().is_none() {
         let second = TempDir::new().unwrap();
         let fine = folder();
-        let mut args = crate::command::settings(second.path(), url);
+        let mut args = crate::support::process::settings(second.path(), url);
         args.extend(["--policies".to_owned(), path(&fine).to_owned()]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
         let output = command.env_clear().stdin(Stdio::null()).arg("serve").args(args).output();

@@ -11,7 +11,30 @@ use xueji::clock::Clock;
 use xueji_entity::value::AccountId;
 
 use super::app::signer;
-use crate::command::settings;
+
+/// Everything that `serve` needs, in a folder.
+pub(crate) fn settings(folder: &Path, url: &str) -> Vec<String> {
+    let key = folder.join("jwt.pub");
+    std::fs::write(&key, signer(folder).public_pem()).unwrap();
+    [
+        "--database-url",
+        url,
+        "--listen",
+        "127.0.0.1:0",
+        "--public-id-key",
+        &"0123456789abcdef".repeat(4),
+        "--lookup-key",
+        &"fedcba9876543210".repeat(4),
+        "--jwt-key",
+        &format!("main:EdDSA:{}", key.display()),
+        "--jwt-issuer",
+        "issuer",
+        "--jwt-audience",
+        "xueji",
+    ]
+    .map(ToOwned::to_owned)
+    .to_vec()
+}
 
 /// How to start the program: its settings, its address, and the key that signs for it.
 pub(crate) struct Program {

@@ -17,7 +17,7 @@ impl Server {
     /// Serves a database under a policy folder; the keys of its tokens are in another folder.
     pub(crate) fn start(folder: &Path, url: &str, policies: &TempDir, more: &[&str]) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut args = crate::command::settings(folder, url);
+        let mut args = super::process::settings(folder, url);
         let at = args.iter().position(|arg| arg == "--listen").unwrap();
         args[at + 1] = free.to_string();
         args.extend(["--policies".to_owned(), policies.path().to_str().unwrap().to_owned()]);
