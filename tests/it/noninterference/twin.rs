@@ -144,7 +144,7 @@ fn mixed<'a>(app: &'a App, seed: &Seed) -> Vec<(&'static str, Person<'a>)> {
 impl Base {
     /// Plants the registry and the accounts of everybody.
     pub(crate) async fn plant() -> Self {
-        let (app, seed) = App::school().await;
+        let (app, seed) = App::school_alone().await;
         app.plant_more(&seed, &[(0, 0, 0), (1, 0, 0)], 300, true).await;
         let mut people = Vec::new();
         for (name, person) in everybody(&app, &seed).into_iter().chain(mixed(&app, &seed)) {

@@ -194,6 +194,13 @@ impl App {
         Self::on(Ground { connections, exceptional, upkeep: false, ..ground }).await
     }
 
+    /// With a small registry, and with nothing beside answering: its database can be copied.
+    pub(crate) async fn school_alone() -> (Self, super::seed::Seed) {
+        let app = Self::on(Ground { upkeep: false, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
     /// Another process of the same deployment: the same database and keys, and nothing else in common.
     pub(crate) async fn sibling(&self) -> Self {
         Self::on(Ground { policy: Arc::clone(&self.policy), ..self.ground().await }).await
