@@ -2,8 +2,8 @@
 //! person is read here.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveEnum, ConnectionTrait};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func, Query};
+use sea_orm::{ActiveEnum, ConnectionTrait};
 use xueji_entity::access_review::ReviewState;
 
 use super::{Store, failed};
