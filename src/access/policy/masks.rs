@@ -281,7 +281,7 @@ mod tests {
         // Who inherits from the county's officer is named as well.
         assert_eq!(problems.0.len(), 3, "{problems}");
         for problem in &problems.0 {
-            assert_eq!(problem.file, "policies/student.csv");
+            assert_eq!(problem.file, "student.csv");
             assert_eq!(problem.line, u32::try_from(line).ok());
             assert!(problem.why.contains("student.disability is hidden from"), "{}", problem.why);
         }
