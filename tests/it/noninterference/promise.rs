@@ -13,7 +13,7 @@ use super::twin::Base;
 use crate::support::place;
 
 /// Requests of one person when nothing is said: on files, and on a server, where each takes longer.
-const REQUESTS: u64 = 1_000;
+const REQUESTS: u64 = 2_000;
 const REQUESTS_ON_SERVER: u64 = 60;
 
 /// Those who read no row of a pupil: what they ask is mostly answered by figures, and those are the solver's. What else
