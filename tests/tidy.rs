@@ -358,3 +358,26 @@ fn every_promise_names_tests_that_are_there() {
     }
     assert_eq!((promises, cases), (20, 26), "each promise and each case has its row");
 }
+
+#[test]
+fn the_readme_names_the_policy_lines_that_decide() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let value = |line: &str, key: &str| {
+        let text = line.split_once(&format!("\"{key}\": \""))?.1;
+        Some(text.split_once('"')?.0.to_owned())
+    };
+    let mut held = 0;
+    for line in readme.lines() {
+        let Some((coordinate, rule)) = value(line, "coordinate").zip(value(line, "rule")) else {
+            continue;
+        };
+        let (noun, column) = coordinate.split_once('.').unwrap();
+        let (file, number) = rule.split_once(':').unwrap();
+        let policy = std::fs::read_to_string(root().join("policies").join(file)).unwrap();
+        let said = policy.lines().nth(number.parse::<usize>().unwrap() - 1).unwrap_or_default();
+        let wanted = format!("p, {}.{column}, ", noun.to_lowercase());
+        assert!(said.starts_with(&wanted), "{rule} of {coordinate} is: {said}");
+        held += 1;
+    }
+    assert!(held > 0, "the README has an example with a policy line");
+}
