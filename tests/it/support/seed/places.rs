@@ -5,8 +5,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::stage::Stage;
 use xueji_entity::value::{
-    AidProgrammeId, ClassGroupId, CourseId, DutyId, ExamCourseId, ExamId, Fen, Guarded,
-    OrganisationId, PersonName, SchoolAuthorityId, SchoolYearId, StaffId, StudentId, TermId,
+    AidProgrammeId, ClassGroupId, ExamId, Fen, Guarded, OrganisationId, PersonName, StaffId,
     Thousandths, YearLevelId,
 };
 use xueji_entity::{
@@ -19,14 +18,14 @@ use crate::support::app::clock;
 
 impl Planter<'_> {
     pub(super) async fn organisation(
-        &self,
+        &mut self,
         level: organisation::OrganisationLevel,
         above: &[OrganisationId],
         name: &str,
         school_code: Option<String>,
     ) -> OrganisationId {
         use organisation::OrganisationLevel::School;
-        let id = OrganisationId::new();
+        let id = self.id();
         let school = level == School;
         let row = organisation::ActiveModel {
             id: Set(id),
@@ -56,14 +55,14 @@ impl Planter<'_> {
             self.organisation(At::County, &above, "西县", None).await,
         ];
         let school_year = school_year::Model {
-            id: SchoolYearId::new(),
+            id: self.id(),
             name: "2026-2027".to_owned(),
             starts_on: day("2026-09-01"),
             ends_on: day("2027-08-31"),
         };
         let school_year = school_year.into_active_model().insert(self.db).await.unwrap().id;
         let term = term::Model {
-            id: TermId::new(),
+            id: self.id(),
             school_year_id: school_year,
             kind: code("XQ:1"),
             name: "2026-2027 autumn".to_owned(),
@@ -73,7 +72,7 @@ impl Planter<'_> {
         let term = term.into_active_model().insert(self.db).await.unwrap().id;
         let mut courses = Vec::new();
         for (subject, name) in [("ZXXKC:13", "语文"), ("ZXXKC:14", "数学")] {
-            let id = CourseId::new();
+            let id = self.id();
             let row = course::Model {
                 id,
                 subject: code(subject),
@@ -84,7 +83,7 @@ impl Planter<'_> {
             courses.push(id);
         }
         let programme = aid_programme::Model {
-            id: AidProgrammeId::new(),
+            id: self.id(),
             organisation_id: province,
             name: "State grant".to_owned(),
             kind: aid_programme::AidKind::StateGrant,
@@ -110,7 +109,7 @@ impl Planter<'_> {
                 )
                 .await;
             let authority = school_authority::Model {
-                id: SchoolAuthorityId::new(),
+                id: self.id(),
                 school_id: id,
                 authority_id: counties[county],
                 since: day("2020-01-01"),
@@ -136,7 +135,7 @@ impl Planter<'_> {
         classes: usize,
         students: usize,
     ) -> Level {
-        let id = YearLevelId::new();
+        let id = self.id();
         let year = i64::try_from(year).unwrap();
         let row = year_level::Model {
             id,
@@ -151,7 +150,7 @@ impl Planter<'_> {
         let draft = self.exam(seed, school, id, "November", exam::ExamState::Draft).await;
         let mut level = Level { id, classes: Vec::new(), exam, draft };
         for number in 1..=classes {
-            let group = ClassGroupId::new();
+            let group: ClassGroupId = self.id();
             let row = class_group::Model {
                 id: group,
                 school_id: school,
@@ -166,7 +165,7 @@ impl Planter<'_> {
             let mut class = Class { id: group, students: Vec::new(), enrollments: Vec::new() };
             for seat in 1..=students {
                 let pupil = Pupil {
-                    id: StudentId::new(),
+                    id: self.id(),
                     school,
                     level: id,
                     class: group,
@@ -185,14 +184,14 @@ impl Planter<'_> {
     }
 
     pub(super) async fn exam(
-        &self,
+        &mut self,
         seed: &Seed,
         school: OrganisationId,
         level: YearLevelId,
         name: &str,
         state: exam::ExamState,
     ) -> ExamId {
-        let id = ExamId::new();
+        let id = self.id();
         let row = exam::Model {
             id,
             school_id: school,
@@ -206,7 +205,7 @@ impl Planter<'_> {
         row.into_active_model().insert(self.db).await.unwrap();
         for course in &seed.courses {
             let row = exam_course::Model {
-                id: ExamCourseId::new(),
+                id: self.id(),
                 exam_id: id,
                 course_id: *course,
                 full_mark: Thousandths(100_000),
@@ -226,7 +225,7 @@ impl Planter<'_> {
         class: ClassGroupId,
     ) -> StaffId {
         self.turn += 1;
-        let (id, turn) = (StaffId::new(), self.turn);
+        let (id, turn): (StaffId, _) = (self.id(), self.turn);
         let phone = format!("139{turn:08}");
         let row = staff::Model {
             id,
@@ -246,7 +245,7 @@ impl Planter<'_> {
             (duty::DutyKind::CourseTeacher, seed.courses.first().copied()),
         ] {
             let row = duty::Model {
-                id: DutyId::new(),
+                id: self.id(),
                 staff_id: id,
                 kind,
                 organisation_id: school,

@@ -4,8 +4,8 @@ use sea_orm::IntoActiveModel;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::stage::Stage;
 use xueji_entity::value::{
-    ArchiveId, ArchiveItemId, ClassMembershipId, EnrollmentId, Guarded, GuardianId, GuardianshipId,
-    IdentityDocumentId, Narrative, NationalStudentNumber, PersonName, StudentId, StudentNumberId,
+    EnrollmentId, Guarded, GuardianId, IdentityDocumentId, Narrative, NationalStudentNumber,
+    PersonName, StudentId, StudentNumberId,
 };
 use xueji_entity::{
     archive, archive_item, class_membership, enrollment, guardian, guardianship, identity_document,
@@ -97,7 +97,7 @@ impl Planter<'_> {
             updated_at: clock().now(),
         };
         self.rows.students.push(model.into_active_model());
-        let document = IdentityDocumentId::new();
+        let document: IdentityDocumentId = self.id();
         let number = personal_code("120101", born, turn);
         let model = identity_document::Model {
             student_id: id,
@@ -113,7 +113,7 @@ impl Planter<'_> {
             updated_at: clock().now(),
         };
         self.rows.documents.push(model.into_active_model());
-        let row = StudentNumberId::new();
+        let row: StudentNumberId = self.id();
         let number = format!("G{}", personal_code("320101", born, turn));
         let model = student_number::Model {
             student_id: id,
@@ -132,7 +132,7 @@ impl Planter<'_> {
 
     pub(super) fn family(&mut self, student: StudentId, turn: u64) {
         for (position, relation) in [(1, "JTGX:51"), (2, "JTGX:52")] {
-            let (id, own) = (GuardianId::new(), turn * 2 + position);
+            let (id, own): (GuardianId, _) = (self.id(), turn * 2 + position);
             let row = id.uuid();
             let number = personal_code("130102", later("1985-01-01", own), own);
             let phone = format!("137{own:08}");
@@ -163,7 +163,7 @@ impl Planter<'_> {
             self.rows.guardians.push(model.into_active_model());
             let model = guardianship::Model {
                 student_id: student,
-                id: GuardianshipId::new(),
+                id: self.id(),
                 guardian_id: id,
                 custody: guardianship::Custody::Shared,
                 since: later("2016-01-01", own),
@@ -177,7 +177,7 @@ impl Planter<'_> {
     }
 
     pub(super) fn place(&mut self, pupil: &Pupil, turn: u64) -> EnrollmentId {
-        let id = EnrollmentId::new();
+        let id = self.id();
         let model = enrollment::Model {
             student_id: pupil.id,
             id,
@@ -198,7 +198,7 @@ impl Planter<'_> {
         self.rows.enrollments.push(model.into_active_model());
         let model = class_membership::Model {
             student_id: pupil.id,
-            id: ClassMembershipId::new(),
+            id: self.id(),
             enrollment_id: id,
             class_group_id: pupil.class,
             kind: class_membership::MembershipKind::Ordinary,
@@ -210,7 +210,7 @@ impl Planter<'_> {
             updated_at: clock().now(),
         };
         self.rows.memberships.push(model.into_active_model());
-        let archive = ArchiveId::new();
+        let archive = self.id();
         let model = archive::Model {
             student_id: pupil.id,
             id: archive,
@@ -226,7 +226,7 @@ impl Planter<'_> {
         self.rows.archives.push(model.into_active_model());
         let model = archive_item::Model {
             student_id: pupil.id,
-            id: ArchiveItemId::new(),
+            id: self.id(),
             archive_id: archive,
             category: archive_item::ArchiveCategory::Basic,
             title: Narrative::parse(&mark("title", turn)).unwrap(),

@@ -2,9 +2,7 @@
 
 use sea_orm::IntoActiveModel;
 use xueji_entity::lifecycle::Lifecycle;
-use xueji_entity::value::{
-    AidGrantId, AttendanceId, Fen, Guarded, Narrative, RewardId, SanctionId, ScoreId, Thousandths,
-};
+use xueji_entity::value::{Fen, Guarded, Narrative, Thousandths};
 use xueji_entity::{aid_grant, attendance, reward, sanction, score};
 
 use super::{Planter, Pupil, Seed, code, later, mark};
@@ -20,7 +18,7 @@ impl Planter<'_> {
             let own = turn * 2 + u64::try_from(index).unwrap();
             let model = attendance::Model {
                 student_id: pupil.id,
-                id: AttendanceId::new(),
+                id: self.id(),
                 class_group_id: pupil.class,
                 day: later("2026-11-09", u64::try_from(index).unwrap()),
                 kind,
@@ -40,7 +38,7 @@ impl Planter<'_> {
         let mut add = |exam, course, value, published| {
             let model = score::Model {
                 student_id: pupil.id,
-                id: ScoreId::new(),
+                id: self.id(),
                 exam_id: exam,
                 course_id: course,
                 class_group_id: pupil.class,
@@ -70,7 +68,7 @@ impl Planter<'_> {
         let text = |tag: &str, turn: u64| Narrative::parse(&mark(tag, turn)).unwrap();
         let model = reward::Model {
             student_id: pupil.id,
-            id: RewardId::new(),
+            id: self.id(),
             name: text("reward", turn),
             level: code("JB:60"),
             rank: None,
@@ -92,7 +90,7 @@ impl Planter<'_> {
             let own = turn * 2 + u64::try_from(index).unwrap();
             let model = sanction::Model {
                 student_id: pupil.id,
-                id: SanctionId::new(),
+                id: self.id(),
                 kind: code("CFMC:1"),
                 offence: code("WJLB:03"),
                 account: text("account", own),
@@ -107,7 +105,7 @@ impl Planter<'_> {
             };
             self.rows.sanctions.push(model.into_active_model());
         }
-        let aid = AidGrantId::new();
+        let aid = self.id();
         let account = format!("6200000000{turn:09}");
         let model = aid_grant::Model {
             student_id: pupil.id,
