@@ -116,6 +116,16 @@ impl App {
             .await
     }
 
+    /// How often what an account holds was read anew for a request.
+    pub fn sessions_read(&self) -> u64 {
+        self.sessions.times_read()
+    }
+
+    /// Looks once at what the accounts of open streams hold, as the server does twice a second.
+    pub async fn look_at_accounts(&self) -> Result<()> {
+        self.watch.look(&self.sessions, &self.store, &self.policy(), self.clock).await
+    }
+
     /// Keeps events in the outbox for so long.
     #[must_use]
     pub fn keeping_events(mut self, kept: Duration) -> Self {

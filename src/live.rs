@@ -227,8 +227,7 @@ pub(crate) async fn watch(app: Arc<App>) {
         while app.watch.anybody() {
             sleep(EVERY).await;
             let begun = Instant::now();
-            let policy = app.policy();
-            let look = app.watch.look(&app.sessions, app.store(), &policy, app.clock);
+            let look = app.look_at_accounts();
             match timeout_at(begun.max(looked_at + app.unchecked), look).await {
                 Ok(Ok(())) => looked_at = begun,
                 Ok(Err(error)) => tracing::warn!(

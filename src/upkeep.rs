@@ -31,13 +31,20 @@ const SNAPSHOT_LOOK: Duration = Duration::from_secs(60);
 /// Starts every task of a server; they stop when the set is dropped.
 #[must_use = "the tasks stop when the set is dropped"]
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
+    let mut tasks = start_without_nights(app);
+    tasks.spawn(snapshots(Arc::clone(app)));
+    tasks
+}
+
+/// The same, but snapshots are taken by whoever asks for one alone: for a registry whose clock stands still.
+#[must_use = "the tasks stop when the set is dropped"]
+pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(forget_answers(Arc::clone(app)));
     tasks.spawn(disclosures(Arc::clone(app)));
     tasks.spawn(live::relay(Arc::clone(app)));
     tasks.spawn(live::watch(Arc::clone(app)));
     tasks.spawn(live::forget(Arc::clone(app)));
-    tasks.spawn(snapshots(Arc::clone(app)));
     tasks.spawn(reviews(Arc::clone(app)));
     if *app.keeper().origin() != Origin::Fixed {
         tasks.spawn(policy(Arc::clone(app.keeper())));

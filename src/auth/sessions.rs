@@ -5,6 +5,7 @@
 //! of its grants does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -26,11 +27,12 @@ const KEPT: usize = 20_000;
 #[derive(Debug)]
 pub struct Sessions {
     kept: Cache<AccountId, (Instant, Arc<Session>)>,
+    read: AtomicU64,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { kept: Cache::new(KEPT) }
+        Self { kept: Cache::new(KEPT), read: AtomicU64::new(0) }
     }
 }
 
@@ -57,10 +59,16 @@ impl Sessions {
         let grants =
             store.grants(account, policy, today, now).await?.ok_or(Error::Unauthenticated)?;
         // The one statement that depends on when a request comes and not on what it asks.
+        self.read.fetch_add(1, Ordering::Relaxed);
         tracing::trace!("grants read anew");
         let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
         self.kept.insert(account, (read, Arc::clone(&session)));
         Ok(session)
+    }
+
+    /// How often a request came when what its account holds was to be read anew, which is a statement each time.
+    pub fn times_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Keeps what was read elsewhere, at the instant from before the reading.

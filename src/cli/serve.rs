@@ -49,7 +49,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let app = Arc::new(app);
     let _upkeep = upkeep::start(&app);
     let listener = bind(settings.listen).await?;
-    tracing::info!(address = %settings.listen, "listening");
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    tracing::info!(%address, "listening");
     let options = Options {
         limits: settings.limits.clone(),
         introspection: settings.introspection,

@@ -38,9 +38,7 @@ pub(super) fn executed(
     request_id: &RequestId,
 ) -> Response {
     let id = request_id.text();
-    for error in &mut answer.errors {
-        complete(error, language, &id);
-    }
+    complete_all(&mut answer, language, &id);
     // While a part is away, an answer of nulls alone says nothing; without its data it may be a plain 503.
     let nothing = match &answer.data {
         Value::Null => true,
@@ -112,9 +110,7 @@ pub(super) fn told(
     language: Language,
     request_id: &str,
 ) -> Told {
-    for error in &mut answer.errors {
-        complete(error, language, request_id);
-    }
+    complete_all(&mut answer, language, request_id);
     let never_executed = answer.data == Value::Null
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
@@ -164,6 +160,22 @@ fn write(status: StatusCode, media: Media, language: Language, body: Vec<u8>) ->
     headers
         .insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization"));
     response
+}
+
+/// Completes every error. Those of a document that was not executed are in the order in which they stand in it: the
+/// library names them in any, and the same request has the same answer.
+fn complete_all(answer: &mut async_graphql::Response, language: Language, request_id: &str) {
+    for error in &mut answer.errors {
+        complete(error, language, request_id);
+    }
+    if answer.errors.iter().all(|error| error.path.is_empty()) {
+        answer.errors.sort_by(|one, other| {
+            let place = |error: &ServerError| {
+                error.locations.first().map(|place| (place.line, place.column))
+            };
+            place(one).cmp(&place(other)).then_with(|| one.message.cmp(&other.message))
+        });
+    }
 }
 
 /// Gives errors of the library a code and, in Chinese, a sentence; errors of ours have both already.

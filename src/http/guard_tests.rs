@@ -87,7 +87,8 @@ fn doubling_fragments_are_counted_not_expanded() {
         write!(query, " fragment f{levels} on Q {{ a }}").unwrap();
         let begun = Instant::now();
         assert_eq!(code(count(&query)), Code::LimitExceeded, "{levels}");
-        assert!(begun.elapsed().as_millis() < 500);
+        // Expanded, they would be two thousand million spreads at the last.
+        assert!(begun.elapsed().as_secs() < 30);
         let unused = query.replacen("{ ...f0 }", "{ a }", 1);
         assert_eq!(code(count(&unused)), Code::LimitExceeded, "{levels} unused");
     }

@@ -13,15 +13,31 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use super::failed;
 use crate::error::{Error, Result};
 
+/// How many connections a pool may hold, and how long is waited for one, and for a lock on SQLite.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// The most connections.
+    pub connections: u32,
+    /// The longest wait.
+    pub patience: Duration,
+}
+
+impl From<u32> for Pool {
+    /// So many connections, and the patience of a server: who waits longer is told to come again.
+    fn from(connections: u32) -> Self {
+        Self { connections, patience: Duration::from_secs(5) }
+    }
+}
+
 /// Opens a pool. A SQLite file is created when it does not exist.
-pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection> {
-    open(url, connections, &[], None).await
+pub async fn connect(url: &str, pool: impl Into<Pool>) -> Result<DatabaseConnection> {
+    open(url, pool.into(), &[], None).await
 }
 
 /// Opens a pool for statements that ask for rows by their keys. PostgreSQL plans such a statement
 /// once and not again for each list of keys, which costs it more than the reading itself.
-pub async fn connect_keyed(url: &str, connections: u32) -> Result<DatabaseConnection> {
-    open(url, connections, &[("plan_cache_mode", "force_generic_plan")], None).await
+pub async fn connect_keyed(url: &str, pool: impl Into<Pool>) -> Result<DatabaseConnection> {
+    open(url, pool.into(), &[("plan_cache_mode", "force_generic_plan")], None).await
 }
 
 /// Opens the log of disclosures of a registry: on PostgreSQL connections of its own to the same
@@ -30,14 +46,14 @@ pub async fn connect_keyed(url: &str, connections: u32) -> Result<DatabaseConnec
 pub async fn connect_log(url: &str) -> Result<Option<DatabaseConnection>> {
     if !url.starts_with("sqlite") {
         let durable = &[("synchronous_commit", "on"), ("statement_timeout", "10s")];
-        return open(url, 2, durable, None).await.map(Some);
+        return open(url, 2.into(), durable, None).await.map(Some);
     }
     let registry = SqliteConnectOptions::from_str(url)
         .map_err(|_detail| Error::internal("the address of the registry cannot be read"))?;
     let Some(path) = log_of(url, registry.get_filename()) else { return Ok(None) };
     make_private(&path, registry.get_filename())
         .map_err(|error| Error::internal(format!("the log of disclosures: {}", error.kind())))?;
-    let log = open(url, 2, &[], Some(path)).await?;
+    let log = open(url, 2.into(), &[], Some(path)).await?;
     xueji_migration::disclosure_log(&log).await.map_err(failed)?;
     Ok(Some(log))
 }
@@ -67,15 +83,15 @@ fn make_private(path: &Path, registry: &Path) -> std::io::Result<()> {
 
 async fn open(
     url: &str,
-    connections: u32,
+    pool: Pool,
     server: &'static [(&'static str, &'static str)],
     log: Option<PathBuf>,
 ) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(connections)
+        .max_connections(pool.connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(5))
+        .acquire_timeout(pool.patience)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| {
@@ -88,7 +104,7 @@ async fn open(
                 .foreign_keys(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(synchronous)
-                .busy_timeout(Duration::from_secs(5))
+                .busy_timeout(pool.patience)
                 .statement_cache_capacity(500)
                 .pragma("mmap_size", "268435456")
         })

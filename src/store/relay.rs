@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// Removes the events of before an instant; how many. The newest one stays, because on SQLite the next
-    /// number follows from it.
+    /// number follows from it. It runs beside requests and is not counted among their statements.
     pub async fn forget_notices(&self, before: DateTime<Utc>) -> Result<u64> {
         let mut newest = Query::select();
         newest.expr(Func::max(Expr::col(("n", "seq")))).from_as("outbox", "n");
@@ -123,7 +123,6 @@ impl Store {
             Expr::col("seq").is_null().or(Expr::col("seq")
                 .lt(Expr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(newest))))),
         );
-        self.statements.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(self.db.execute(&delete).await.map_err(failed)?.rows_affected())
     }
 

@@ -1,8 +1,6 @@
 //! `grantDelegate` and `grantRevoke`: a substitute holds the same duty at the same place, within the days and no longer,
 //! whatever is kept in memory; nothing wider, nothing onward, and nobody learns of places that are not theirs.
 
-use std::time::{Duration, Instant};
-
 use chrono::{Days, NaiveDate, TimeDelta};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait};
@@ -15,7 +13,7 @@ use xueji_entity::value::{AccessGrantId, AccountId, ClassGroupId, OrganisationId
 use xueji_entity::{access_grant, account, act_try, audit, outbox, staff};
 
 use super::support::answer::Answer;
-use super::support::app::{App, Hand, today};
+use super::support::app::{App, Hand, today, within_a_second};
 use super::support::callers::Person;
 use super::support::seed::{Seed, Shape};
 
@@ -76,29 +74,18 @@ async fn roster(person: &Person<'_>, app: &App, class: ClassGroupId) -> Answer {
     person.query(ROSTER, json!({ "id": app.id("class_group", class) })).await
 }
 
-/// Reads until the answer has this code, for two seconds at most; how long it took.
-async fn until(person: &Person<'_>, app: &App, class: ClassGroupId, code: &str) -> Duration {
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(2) {
-        if roster(person, app, class).await.code() == code {
-            return started.elapsed();
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("still {}", roster(person, app, class).await.text);
+/// Reads until the answer has this code, which it must within a second.
+async fn until(person: &Person<'_>, app: &App, class: ClassGroupId, code: &str) {
+    within_a_second(async || roster(person, app, class).await.code() == code).await;
 }
 
-/// Asks until the role is held, for two seconds at most.
+/// Asks until the role is held, which it must be within a second.
 async fn holds(person: &Person<'_>, role: &str) {
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(2) {
+    let held = async || {
         let grants = person.ask("{ viewer { grants { role } } }").await;
-        if grants.texts("/viewer/grants", "role").iter().any(|held| held == role) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{role} is not held");
+        grants.texts("/viewer/grants", "role").iter().any(|held| held == role)
+    };
+    within_a_second(held).await;
 }
 
 #[tokio::test]
@@ -169,8 +156,7 @@ async fn what_was_given_is_taken_back_within_a_second() {
     assert_eq!(refused.without_request_id(), other.query(REVOKE, never).await.without_request_id());
 
     assert_eq!(teacher.query(REVOKE, input.clone()).await.at("/grantRevoke/grantId"), &grant);
-    let took = until(&substitute, &app, class.id, "NOT_FOUND").await;
-    assert!(took < Duration::from_millis(1200), "{took:?}");
+    until(&substitute, &app, class.id, "NOT_FOUND").await;
     let again = teacher.query(REVOKE, input).await;
     assert_eq!(again.code(), "NOT_FOUND", "it has ended: {}", again.text);
     // The substitute and the audit were told.
@@ -413,11 +399,8 @@ async fn a_role_that_gave_at_another_place_shows_nothing_here() {
         .exec(app.db())
         .await
         .unwrap();
-    let started = Instant::now();
-    while both.ask(GIVEN).await.at("/accessGrants/totalCount") != 0 {
-        assert!(started.elapsed() < Duration::from_secs(2), "who heads nothing has given nothing");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // Who heads nothing has given nothing.
+    within_a_second(async || both.ask(GIVEN).await.at("/accessGrants/totalCount") == 0).await;
 }
 
 #[tokio::test]

@@ -278,22 +278,31 @@ async fn fifty_requests_at_once_share_commits_and_each_has_its_line() {
     let (app, seed) = App::school().await;
     let teacher = app.homeroom_teacher(seed.first().id);
     teacher.account().await;
-    let before = app.store().disclosures().commits();
-    let answers = join_all((0..50).map(|_| teacher.ask("{ students { nodes { name } } }"))).await;
-    let ids: BTreeSet<String> = answers
-        .iter()
-        .map(|answer| {
-            answer.data();
-            answer.headers["x-request-id"].to_str().unwrap().to_owned()
-        })
-        .collect();
-    assert_eq!(ids.len(), 50);
-    let lines = app.disclosed().await;
-    let recorded: BTreeSet<String> =
-        lines.iter().map(|line| line.record.request_id.clone()).collect();
-    assert_eq!(recorded, ids);
-    let commits = app.store().disclosures().commits() - before;
-    assert!((1..50).contains(&commits), "{commits} commits for 50 requests");
+    // Whether two lines meet depends on the machine; in one round of some they do.
+    for round in 1..=5 {
+        let before = app.store().disclosures().commits();
+        let asked = (0..50).map(|_| teacher.ask("{ students { nodes { name } } }"));
+        let ids: BTreeSet<String> = join_all(asked)
+            .await
+            .iter()
+            .map(|answer| {
+                answer.data();
+                answer.headers["x-request-id"].to_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(ids.len(), 50);
+        let lines = app.disclosed().await;
+        assert_eq!(lines.len(), 50 * round);
+        let recorded: BTreeSet<String> =
+            lines.into_iter().map(|line| line.record.request_id).collect();
+        assert!(recorded.is_superset(&ids));
+        let commits = app.store().disclosures().commits() - before;
+        assert!((1..=50).contains(&commits), "{commits} commits for 50 requests");
+        if commits < 50 {
+            return;
+        }
+    }
+    panic!("no two requests shared a commit");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xueji::access::policy::Source;
+use xueji::config::settings::Limits;
 use xueji_entity::value::{ScoreId, StudentId};
 use xueji_entity::{access_grant, attendance, outbox, score};
 
@@ -148,7 +149,7 @@ async fn rows_that_are_not_the_callers_give_no_event_at_all() {
 }
 
 #[tokio::test]
-async fn a_guardianship_that_ends_ends_its_streams_within_a_second() {
+async fn a_guardianship_that_ends_ends_its_streams() {
     let (app, seed) = App::school().await;
     let site = app.serve().await;
     let child = seed.first().students[0];
@@ -162,11 +163,7 @@ async fn a_guardianship_that_ends_ends_its_streams_within_a_second() {
         .await;
     events.quiet(Duration::from_millis(300)).await;
     guardian.revoke().await;
-    let ended = Instant::now();
-    let message = socket.next().await;
-    let took = ended.elapsed();
-    assert_eq!(error_code(&message), "NOT_FOUND");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(error_code(&socket.next().await), "NOT_FOUND");
     let (event, told) = events.next().await.unwrap();
     assert_eq!(
         (event.as_str(), &told["errors"][0]["extensions"]["code"]),
@@ -182,16 +179,20 @@ async fn a_guardianship_that_ends_ends_its_streams_within_a_second() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_locked_loses_its_streams_within_a_second() {
-    let (app, seed) = App::school().await;
+async fn what_ended_ends_its_streams_with_the_next_look_of_which_there_are_two_a_second() {
+    assert!(xueji::auth::watch::EVERY <= Duration::from_millis(500));
+    // Nothing looks but this test.
+    let (app, seed) = App::school_alone().await;
     let site = app.serve().await;
     let child = seed.first().students[0];
-    let guardian = app.guardian(child);
+    let (guardian, other) = (app.guardian(child), app.guardian(child));
     let mut socket = listen(&app, &site, &guardian, child).await;
+    let mut revoked = listen(&app, &site, &other, child).await;
     guardian.disable().await;
-    let locked = Instant::now();
+    other.revoke().await;
+    app.look_at_accounts().await;
     assert_eq!(error_code(&socket.next().await), "UNAUTHENTICATED");
-    assert!(locked.elapsed() < Duration::from_secs(1), "{:?}", locked.elapsed());
+    assert_eq!(error_code(&revoked.next().await), "NOT_FOUND");
     socket.subscribe("again", SCORES, json!({ "student": app.id("student", child) })).await;
     assert_eq!(error_code(&socket.next().await), "UNAUTHENTICATED");
 }
@@ -384,7 +385,9 @@ async fn an_event_that_commits_late_is_told_all_the_same() {
 #[tokio::test]
 async fn a_client_that_does_not_read_loses_its_stream_and_costs_nobody_else() {
     let (app, seed) = App::school_of(Shape { classes: 1, students: 3 }).await;
-    let site = app.serve().await;
+    // It may leave what is sent unread for as long as it likes: the queue is what is full.
+    let times = Limits { idle_time: 5 * SOON, body_time: 5 * SOON, ..Limits::default() };
+    let site = app.serve_within(times).await;
     let child = seed.first().students[0];
     let guardian = app.guardian(child);
     let token = guardian.token().await;

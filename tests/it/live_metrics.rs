@@ -14,7 +14,7 @@ use xueji::auth::jwt::Claims;
 use xueji::clock::Clock;
 use xueji_entity::score;
 
-use super::policy_reload::{change, folder, hide_phone};
+use super::policy_reload::{change, folder, hide_phone, put};
 use super::support::app::{App, signer};
 use super::support::live::Site;
 use super::support::server::Server;
@@ -137,7 +137,7 @@ async fn every_metric_that_is_named_is_there_and_moves() {
     server.signal("-HUP");
     server.until_metric("xueji_policy_refused", "", 1.0).await;
     assert!(server.metric("xueji_policy_refusals_total", "").unwrap() >= 1.0);
-    std::fs::write(policies.path().join("course.csv"), good).unwrap();
+    put(&policies.path().join("course.csv"), &good);
     hide_phone(policies.path());
     server.until_metric("xueji_policy_version", "", 2.0).await;
     server.until_metric("xueji_policy_refused", "", 0.0).await;

@@ -134,7 +134,7 @@ async fn streams_outlive_a_short_time_in_which_accounts_cannot_be_read() {
 /// A grant that is revoked meanwhile could not be seen: the stream fails closed.
 #[tokio::test]
 async fn streams_end_when_their_accounts_cannot_be_read_for_too_long() {
-    let (app, seed) = App::school_unchecked_for(Duration::from_secs(2)).await;
+    let (app, seed) = App::school_unchecked_for(Duration::from_secs(8)).await;
     let site = app.serve().await;
     let child = seed.first().students[0];
     let (mut socket, row) = listen(&app, &site, child).await;

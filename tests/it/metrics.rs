@@ -1,7 +1,6 @@
 //! `/metrics` of a server in a process of its own: what the record of disclosures, the acts, their limits and the queue
 //! of the reviewers say moves with what happens, and with nothing else.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -15,19 +14,16 @@ use xueji::store::connect::connect_log;
 use xueji_entity::access_review;
 use xueji_entity::access_review::ReviewState;
 
-use crate::support::app::App;
-use crate::support::process::{self, Program};
+use crate::support::app::{App, PATIENCE};
+use crate::support::process::{Program, Running};
 use crate::support::seed::Shape;
 
-/// A server and where it is.
-struct Server {
-    address: SocketAddr,
-    _running: process::Server,
-}
+/// A server.
+struct Server(Running);
 
 impl Server {
     async fn send(&self, request: String) -> Option<String> {
-        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        let mut stream = TcpStream::connect(self.0.address).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.ok()?;
@@ -52,7 +48,7 @@ impl Server {
         let begun = Instant::now();
         while !self.metrics().await.contains(&format!("\n{series} {value}\n")) {
             let text = self.metrics().await;
-            assert!(begun.elapsed() < Duration::from_secs(60), "{series} {value} in {text}");
+            assert!(begun.elapsed() < PATIENCE, "{series} {value} in {text}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -99,7 +95,7 @@ async fn the_record_the_acts_their_limits_and_the_queue_of_reviews_are_counted()
     let far = [0, 2].map(|at| app.id("student", seed.class(1, 0, 0).students[at]));
     let program = Program::on(&app.place().url, &["--opens-per-hour", "1"]);
     let [teacher, principal] = accounts.map(|account| program.token(account));
-    let server = Server { address: program.address, _running: program.start() };
+    let server = Server(program.start());
     server.until("xueji_access_reviews_overdue", 1.0).await;
     assert_eq!(server.value("xueji_access_reviews_waiting").await, 1.0);
 

@@ -14,12 +14,8 @@ use xueji::access::policy::Source;
 use xueji::domain::policy::{Health, Keeper, Origin, Refusal};
 use xueji_entity::{audit, policy_version};
 
-use crate::support::app::{App, catalogue, clock};
+use crate::support::app::{App, PATIENCE, catalogue, clock};
 use crate::support::place::Place;
-
-/// Longest wait for something that must come, on a busy machine and with a compiler in debug mode. How many
-/// looks a change takes is counted by `a_change_takes_two_looks_at_the_files_and_one_at_the_database`.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 const RELOAD: &str = "mutation($input: PolicyReloadInput!) { policyReload(input: $input) { number hash published } }";
 
@@ -41,7 +37,14 @@ pub(crate) fn change(folder: &Path, file: &str, from: &str, to: &str) {
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{file} has no {from}");
-    std::fs::write(path, text.replace(from, to)).unwrap();
+    put(&path, &text.replace(from, to));
+}
+
+/// Puts a file in the place of another, whole: whoever looks meanwhile finds the one or the other.
+pub(crate) fn put(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
 }
 
 /// A keeper of a folder that looks when it is told to, on a database that is there.
@@ -133,7 +136,7 @@ async fn a_changed_file_is_in_force_within_a_second_and_a_bad_one_never() {
     let good = std::fs::read_to_string(&path).unwrap();
     let twice = format!("{good}p, student.name, registrar, school, masked,\n");
     let line = twice.lines().count();
-    std::fs::write(&path, &twice).unwrap();
+    put(&path, &twice);
     until("the refusal", || async {
         let (status, body, _) = get(&app, "/readyz").await;
         assert_eq!(status, 200, "an earlier policy answers");
@@ -148,7 +151,7 @@ async fn a_changed_file_is_in_force_within_a_second_and_a_bad_one_never() {
     assert_eq!(versions(&app).await.len(), 2, "nothing is published");
 
     // Mended: well again, without a new version, since these files are in force.
-    std::fs::write(&path, good).unwrap();
+    put(&path, &good);
     until("the mended file", || async { get(&app, "/readyz").await.1["parts"]["policy"] == "ok" })
         .await;
     assert_eq!(versions(&app).await.len(), 2);

@@ -133,7 +133,7 @@ async fn open<B: Backend>(
     let note = Note::begin(transport, &meta, account);
     let opening = Arc::clone(&app.backend).subscribe(caller, operation, meta);
     match tokio::time::timeout(limits.request_time, opening).await {
-        Ok(Ok(steps)) => Ok(Stream { steps, note, _place: place }),
+        Ok(Ok(steps)) => Ok(Stream { steps, note: note.opened(), _place: place }),
         Ok(Err(answer)) => Err(NotOpened::Answered(note.refused(answer))),
         Err(_elapsed) => Err(NotOpened::Refused(too_slow(limits.request_time))),
     }
@@ -153,6 +153,8 @@ struct Note {
     transport: &'static str,
     /// Whether it is a subscription.
     stream: bool,
+    /// Whether it is one that is open, and so told of everything from here on.
+    open: bool,
     request_id: Arc<str>,
     observed: Observed,
     begun: Instant,
@@ -163,10 +165,6 @@ struct Note {
 impl Note {
     fn begin(transport: &'static str, meta: &RequestMeta, account: String) -> Self {
         let stream = meta.operation_type == OperationType::Subscription;
-        if stream {
-            metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => transport)
-                .increment(1.0);
-        }
         let observed = Observed {
             operation_type: Some(meta.operation_type),
             operation_name: meta.operation_name.clone(),
@@ -175,12 +173,25 @@ impl Note {
         Self {
             transport,
             stream,
+            open: false,
             request_id: Arc::clone(&meta.request_id),
             observed,
             begun: Instant::now(),
             events: 0,
             reason: "left",
         }
+    }
+
+    fn opened(mut self) -> Self {
+        if self.stream {
+            self.open = true;
+            self.streams().increment(1.0);
+        }
+        self
+    }
+
+    fn streams(&self) -> metrics::Gauge {
+        metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => self.transport)
     }
 
     fn refused(mut self, answer: Response) -> Response {
@@ -192,9 +203,10 @@ impl Note {
 impl Drop for Note {
     fn drop(&mut self) {
         let (transport, reason) = (self.transport, self.reason);
+        if self.open {
+            self.streams().decrement(1.0);
+        }
         if self.stream {
-            metrics::gauge!(format!("{PREFIX}_live_streams"), "transport" => transport)
-                .decrement(1.0);
             metrics::counter!(
                 format!("{PREFIX}_live_ended_total"), "transport" => transport, "reason" => reason,
             )

@@ -4,7 +4,11 @@ mod graphql;
 mod server;
 mod surroundings;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
 
 use async_graphql::{EmptySubscription, Object, Schema, ServerError};
 use axum::{
@@ -26,6 +30,50 @@ use crate::{
 };
 
 const ISSUER: &str = "xueji-test";
+
+/// What the tests of this module log. One subscriber for the process: what a thread without one asks first would be off for
+/// all of them.
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Logged;
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGGED.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Begins to keep log lines, once for the process.
+fn keep_log() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let subscriber =
+            tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Logged).finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        // What other modules' tests have passed by already was found to be off.
+        tracing::callsite::rebuild_interest_cache();
+    });
+}
+
+/// What was logged so far.
+fn logged() -> String {
+    String::from_utf8_lossy(&LOGGED.lock().unwrap()).into_owned()
+}
+
+/// The times for which a request has begun to sleep: each test that waits for one has a time of its own.
+static SLEEPING: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+
+/// Waits until a request sleeps for so long.
+async fn sleeping(ms: u64) {
+    while !SLEEPING.lock().unwrap().contains(&ms) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
 
 struct Query;
 
@@ -51,6 +99,7 @@ impl Query {
         1
     }
     async fn sleeps(&self, ms: u64) -> u64 {
+        SLEEPING.lock().unwrap().insert(ms);
         tokio::time::sleep(Duration::from_millis(ms)).await;
         ms
     }
@@ -129,6 +178,7 @@ impl Site {
     }
 
     fn with(options: Options) -> Self {
+        keep_log();
         let folder = tempfile::tempdir().unwrap();
         let signer = Signer::open_or_create(&folder.path().join("key.pem")).unwrap();
         let jwt = Jwt {

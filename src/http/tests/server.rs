@@ -12,6 +12,9 @@ use tokio::{
 use super::*;
 use crate::http::serve::{bind, serve};
 
+/// Longest wait for something that must come, on a machine that is busy with much else.
+const SOON: Duration = Duration::from_secs(60);
+
 struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -62,7 +65,7 @@ async fn silent_and_slow_clients_are_cut_off() {
     for text in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
         let begun = Instant::now();
         exchange(running.address, text).await;
-        assert!(begun.elapsed() < Duration::from_secs(3), "{text:?} held its connection");
+        assert!(begun.elapsed() < SOON, "{text:?} held its connection");
     }
     let reply = exchange(running.address, &post("{\"query\":", 100)).await;
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
@@ -85,10 +88,10 @@ async fn clients_that_do_not_read_are_cut_off() {
             break;
         }
     }
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < SOON);
     assert!(stream.write_all(b"x").await.is_err() || stream.read(&mut [0; 1]).await.is_ok());
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
+    tokio::time::timeout(SOON, running.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -97,22 +100,22 @@ async fn a_stop_finishes_what_runs() {
     let body = r#"{"query":"{sleeps(ms: 600)}"}"#;
     let address = running.address;
     let slow = tokio::spawn(async move { exchange(address, &post(body, body.len())).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    sleeping(600).await;
     running.stop.send(()).unwrap();
     assert!(slow.await.unwrap().contains("{\"sleeps\":600}"));
-    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
+    tokio::time::timeout(SOON, running.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_ever() {
     let running = start(Limits { shutdown_time: Duration::from_millis(200), ..quick() }).await;
-    let body = r#"{"query":"{sleeps(ms: 20000)}"}"#;
+    let body = r#"{"query":"{sleeps(ms: 200000)}"}"#;
     let address = running.address;
     let slow = tokio::spawn(async move { exchange(address, &post(body, body.len())).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    sleeping(200_000).await;
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(3), running.task).await.unwrap().unwrap();
+    tokio::time::timeout(SOON, running.task).await.unwrap().unwrap();
     slow.abort();
 }
 
@@ -120,14 +123,14 @@ async fn a_stop_does_not_wait_for_ever() {
 async fn connections_beyond_the_limit_wait_their_turn() {
     let running =
         start(Limits { connections: 1, header_time: Duration::from_millis(500), ..quick() }).await;
-    let idle = TcpStream::connect(running.address).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // It is accepted after this instant, and before the other one, which comes later.
     let begun = Instant::now();
+    let idle = TcpStream::connect(running.address).await.unwrap();
     let reply =
         exchange(running.address, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .await;
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
-    assert!(begun.elapsed() > Duration::from_millis(200));
+    assert!(begun.elapsed() >= Duration::from_millis(500), "it waits until the first is let go");
     drop(idle);
 }
 

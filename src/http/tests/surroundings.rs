@@ -1,7 +1,5 @@
 //! Request ids, headers, metrics, health and the GraphiQL page.
 
-use std::io::{Read, Write};
-
 use super::*;
 
 #[tokio::test]
@@ -136,30 +134,8 @@ async fn the_page_can_be_off_and_personas_are_for_the_demo() {
     assert_eq!(list.header("cache-control"), "no-store");
 }
 
-/// Collects log lines of one thread.
-#[derive(Clone, Default)]
-struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_request_is_one_line_without_values() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
     let site = Site::new();
     let token = format!("Bearer {}", site.token("teacher"));
     let body = serde_json::json!({
@@ -168,15 +144,14 @@ async fn a_request_is_one_line_without_values() {
     });
     let headers = [
         ("authorization", token.as_str()),
-        ("x-request-id", "request-1"),
+        ("x-request-id", "one-line-without-values"),
         ("user-agent", "mark-in-header"),
     ];
     assert_eq!(site.post(&headers, body.to_string()).await.status, 200);
-    drop(guard);
-    let mut text = String::new();
-    lines.0.lock().unwrap().as_slice().read_to_string(&mut text).unwrap();
-    let line = text.lines().find(|line| line.contains("request-1")).unwrap();
-    assert_eq!(text.lines().filter(|line| line.contains("request-1")).count(), 1);
+    let text = logged();
+    let lines: Vec<_> =
+        text.lines().filter(|line| line.contains("one-line-without-values")).collect();
+    let [line] = lines.as_slice() else { panic!("one line, not {lines:?}") };
     let json: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(json["operation"], "Greeting");
     assert_eq!(json["operation_type"], "query");

@@ -83,6 +83,7 @@ async fn azure_data_api_builder_3553_the_cursor_carries_the_sort_key() {
             "{{ students(orderBy: [{{ field: {order} }}]) {{ edges {{ cursor node {{ id }} }} pageInfo {{ startCursor endCursor }} }} }}"
         );
         let answer = registrar.ask(&document).await;
+        let mut named = 0;
         for edge in answer.at("/students/edges").as_array().unwrap() {
             let row = &truth.rows[edge["node"]["id"].as_str().unwrap()];
             let cursor = edge["cursor"].as_str().unwrap();
@@ -103,10 +104,13 @@ async fn azure_data_api_builder_3553_the_cursor_carries_the_sort_key() {
                 assert!(value.len() < 4 || !found(value.as_bytes()), "{order} {value} in {cursor}");
                 assert!(!found(row.id.as_bytes()), "the key in {cursor}");
                 assert!(!found(row.id.simple().to_string().as_bytes()), "the key in {cursor}");
-                assert!(!found(b"student") && !found(order.to_lowercase().as_bytes()));
+                assert!(!found(b"student"));
+                named += usize::from(found(order.to_lowercase().as_bytes()));
             }
             looked += 1;
         }
+        // Four letters are in some noise by chance; a label would be in every cursor.
+        assert!(named < 9, "{order} is named in {named} readings");
         // Of two callers who see the same rows in the same order, nothing but the length is alike.
         let theirs = app.registrar(seed.schools[0].id).ask(&document).await;
         let cursors =

@@ -32,7 +32,7 @@ async fn a_version_that_is_stale_forged_or_anothers_is_a_conflict() {
         parents,
         String::new(),
         "forged".to_owned(),
-        current.to_lowercase(),
+        current.chars().rev().collect(),
         format!("{current}="),
         format!("{current}\u{0}"),
         "x".repeat(50_000),

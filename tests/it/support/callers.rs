@@ -1,9 +1,8 @@
 //! The people who ask: one constructor for each role. An account and its grants are planted with the first question.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
@@ -49,20 +48,12 @@ pub(crate) struct Person<'a> {
     pub(crate) held: Vec<Held>,
     account: OnceCell<AccountId>,
     language: &'static str,
-    /// When the application last read the grants, as far as is known.
-    read: Mutex<Option<Instant>>,
 }
 
 impl App {
     /// Somebody with an account and no grant.
     pub(crate) fn stranger(&self) -> Person<'_> {
-        Person {
-            app: self,
-            held: Vec::new(),
-            account: OnceCell::new(),
-            language: "en",
-            read: Mutex::new(None),
-        }
+        Person { app: self, held: Vec::new(), account: OnceCell::new(), language: "en" }
     }
 
     /// Somebody whose account is there already, with all that it holds.
@@ -99,13 +90,7 @@ impl App {
             })
             .chain(opened)
             .collect();
-        Person {
-            app: self,
-            held,
-            account: OnceCell::new_with(Some(account)),
-            language: "en",
-            read: Mutex::new(None),
-        }
+        Person { app: self, held, account: OnceCell::new_with(Some(account)), language: "en" }
     }
 
     /// A pupil.
@@ -422,13 +407,12 @@ impl<'a> Person<'a> {
         format!("login-{}", self.account().await.uuid().simple())
     }
 
-    /// Asks, and says how many statements the question itself took. The grants are read anew about once a second; this
-    /// waits until that has just happened, so that it does not fall into the question.
+    /// Asks, and says how many statements the question itself took.
     pub(crate) async fn counted(&self, document: &str, variables: Value) -> (Answer, u64) {
-        self.settle().await;
-        let before = self.app.store().statements();
+        self.account().await;
+        let before = self.app.asked();
         let answer = self.query(document, variables).await;
-        (answer, self.app.store().statements() - before)
+        (answer, self.app.asked() - before)
     }
 
     /// The same for a purpose.
@@ -438,21 +422,10 @@ impl<'a> Person<'a> {
         document: &str,
         variables: Value,
     ) -> (Answer, u64) {
-        self.settle().await;
-        let before = self.app.store().statements();
+        self.account().await;
+        let before = self.app.asked();
         let answer = self.query_for(purpose, document, variables).await;
-        (answer, self.app.store().statements() - before)
-    }
-
-    async fn settle(&self) {
-        let settled = Duration::from_millis(500);
-        while self.read.lock().unwrap().is_none_or(|read| read.elapsed() > settled) {
-            let (before, asked) = (self.app.store().statements(), Instant::now());
-            self.ask("{ __typename }").await;
-            if self.app.store().statements() > before {
-                *self.read.lock().unwrap() = Some(asked);
-            }
-        }
+        (answer, self.app.asked() - before)
     }
 
     /// Asks without variables.

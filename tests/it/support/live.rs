@@ -21,17 +21,52 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use uuid::Uuid;
+use xueji::auth::jwt::Claims;
+use xueji::clock::Clock;
 use xueji::config::settings::Limits;
 use xueji::http::serve::{bind, serve};
 use xueji_entity::outbox;
 use xueji_entity::value::StudentId;
 
-use super::app::{App, clock};
+use super::app::{App, ISSUER, PATIENCE, clock};
 
 /// Longest wait for something that must come.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = PATIENCE;
 /// A wait in which something that must not come would have come.
 pub(crate) const SILENCE: Duration = Duration::from_millis(1_200);
+
+/// The end of a token, with a timer that strikes at it in the same runtime as everything else: what takes time on a busy
+/// machine delays both.
+pub(crate) struct End {
+    at: u64,
+    timer: JoinHandle<Instant>,
+}
+
+impl End {
+    /// The end has come, and within the last second.
+    pub(crate) async fn has_just_come(self) {
+        let now = Clock::system(chrono_tz::UTC).now().timestamp();
+        assert!(u64::try_from(now).unwrap() >= self.at, "before its end");
+        let late = self.timer.await.unwrap().elapsed();
+        assert!(late < Duration::from_secs(1), "{late:?} after its end");
+    }
+}
+
+impl App {
+    /// A token that runs out in a few seconds.
+    pub(crate) fn short_lived(&self, sub: String) -> (String, End) {
+        let now = Clock::system(chrono_tz::UTC).now();
+        let iat = u64::try_from(now.timestamp()).unwrap();
+        let claims = Claims { sub, iss: ISSUER.to_owned(), iat, exp: iat + 6, jti: None };
+        let left =
+            Duration::from_secs(6) - Duration::from_millis(now.timestamp_subsec_millis().into());
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(left).await;
+            Instant::now()
+        });
+        (self.sign(&claims), End { at: iat + 6, timer })
+    }
+}
 
 /// A server that listens.
 pub(crate) struct Site {

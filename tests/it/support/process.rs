@@ -1,6 +1,7 @@
 //! The program in a process of its own, on the database of a test.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -36,23 +37,59 @@ pub(crate) fn settings(folder: &Path, url: &str) -> Vec<String> {
     .to_vec()
 }
 
-/// How to start the program: its settings, its address, and the key that signs for it.
+/// How to start the program: its settings, and the key that signs for it.
 pub(crate) struct Program {
     folder: TempDir,
     args: Vec<String>,
     signer: Signer,
-    /// Where it will listen.
-    pub(crate) address: SocketAddr,
 }
 
 /// A server that runs, ended when dropped.
-pub(crate) struct Server(pub(crate) Child);
+pub(crate) struct Running {
+    /// The process.
+    pub(crate) child: Child,
+    /// Where it listens: on a port that was free when it took it.
+    pub(crate) address: SocketAddr,
+}
 
-impl Drop for Server {
+impl Running {
+    /// Starts `serve` with these settings in a folder, and waits until it says where it listens.
+    pub(crate) fn start(folder: &Path, args: &[String]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xueji"))
+            .env_clear()
+            .current_dir(folder)
+            .arg("serve")
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            if log.read_line(&mut line).unwrap() == 0 {
+                panic!("the server has ended: {:?} {said}", child.wait());
+            }
+            if line.contains("\"listening\"") {
+                let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+                let address = line["address"].as_str().or(line["fields"]["address"].as_str());
+                break address.unwrap().parse().unwrap();
+            }
+            said.push_str(&line);
+        };
+        // A server whose log nobody reads would stand still. The thread ends with the log.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, address }
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ended = self.0.kill();
-        self.0.wait().unwrap();
+        let _ended = self.child.kill();
+        self.child.wait().unwrap();
     }
 }
 
@@ -61,34 +98,17 @@ impl Program {
     pub(crate) fn on(url: &str, more: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let signer = signer(folder.path());
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut args = settings(folder.path(), url);
-        let at = args.iter().position(|arg| arg == "--listen").unwrap();
-        args[at + 1] = address.to_string();
         for arg in &mut args {
             *arg = arg.replace("main:EdDSA:", &format!("{}:EdDSA:", signer.kid()));
         }
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        Self { folder, args, signer, address }
+        Self { folder, args, signer }
     }
 
     /// Starts it, under the policy inside the program.
-    pub(crate) fn start(&self) -> Server {
-        let child = Command::new(env!("CARGO_BIN_EXE_xueji"))
-            .env_clear()
-            .current_dir(self.place())
-            .arg("serve")
-            .args(&self.args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Server(child)
-    }
-
-    fn place(&self) -> &Path {
-        self.folder.path()
+    pub(crate) fn start(&self) -> Running {
+        Running::start(self.folder.path(), &self.args)
     }
 
     /// A token for an account, good for an hour of the real day.

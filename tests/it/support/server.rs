@@ -2,41 +2,35 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A server that is ended when dropped.
-pub(crate) struct Server {
-    child: Child,
-    address: SocketAddr,
-}
+use super::app::PATIENCE;
+use super::process::Running;
+
+/// A server, and what one asks it.
+pub(crate) struct Server(Running);
 
 impl Server {
     /// Serves a database under a policy folder; the keys of its tokens are in another folder.
     pub(crate) fn start(folder: &Path, url: &str, policies: &TempDir, more: &[&str]) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut args = super::process::settings(folder, url);
-        let at = args.iter().position(|arg| arg == "--listen").unwrap();
-        args[at + 1] = free.to_string();
         args.extend(["--policies".to_owned(), policies.path().to_str().unwrap().to_owned()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.arg("serve").args(args).spawn().unwrap();
-        Self { child, address: free }
+        Self(Running::start(folder, &args))
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address
     }
 
     /// The answer to a plain request; nothing while the server is just starting.
     pub(crate) fn get(&self, path: &str) -> String {
         use std::io::{Read, Write};
-        let Ok(mut stream) = std::net::TcpStream::connect(self.address) else {
+        let Ok(mut stream) = std::net::TcpStream::connect(self.address()) else {
             return String::new();
         };
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -55,7 +49,7 @@ impl Server {
             if answer.contains(part) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{part} in {answer}");
+            assert!(begun.elapsed() < PATIENCE, "{part} in {answer}");
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
@@ -80,24 +74,14 @@ impl Server {
             if value == Some(wanted) {
                 return;
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(30),
-                "{name} {labels} is {value:?} and not {wanted}"
-            );
+            assert!(begun.elapsed() < PATIENCE, "{name} {labels} is {value:?} and not {wanted}");
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.0.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
     }
 }

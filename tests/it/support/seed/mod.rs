@@ -127,7 +127,7 @@ impl App {
                 .unwrap()
                 .staff_id;
             let pupil = Pupil {
-                id: planter.id(),
+                id: planter.pupil_id(),
                 school: of.id,
                 level: level.id,
                 class: group,
@@ -191,6 +191,12 @@ const PLANTED_AT_MS: u64 = 1_725_120_000_000;
 /// More than a planter makes, so that two that begin at turns of their own share none.
 const IDS_OF_A_TURN: u64 = 1 << 20;
 
+fn planted(number: u64) -> Uuid {
+    let mut bytes = [0; 10];
+    bytes[2..].copy_from_slice(&number.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(PLANTED_AT_MS, &bytes).into_uuid()
+}
+
 #[derive(Default)]
 struct Rows {
     students: Vec<student::ActiveModel>,
@@ -214,6 +220,7 @@ struct Planter<'a> {
     codec: PlainCodec,
     turn: u64,
     ids: u64,
+    pupils: u64,
     rows: Rows,
 }
 
@@ -232,16 +239,22 @@ where
 
 impl<'a> Planter<'a> {
     fn new(db: &'a DatabaseTransaction, turn: u64) -> Self {
-        Self { db, codec: codec(), turn, ids: turn * IDS_OF_A_TURN, rows: Rows::default() }
+        let first = turn * IDS_OF_A_TURN;
+        Self { db, codec: codec(), turn, ids: first, pupils: first, rows: Rows::default() }
     }
 
-    /// The next id. They are the same in every run, later than the one before, and earlier than those that the server
-    /// makes: what is drawn for a student rests on the id, so that a test of figures would else have luck.
+    /// The next id of a row. They are the same in every run, later than the one before, and earlier than those that the
+    /// server makes.
     fn id<T: From<Uuid>>(&mut self) -> T {
         self.ids += 1;
-        let mut bytes = [0; 10];
-        bytes[2..].copy_from_slice(&self.ids.to_be_bytes());
-        uuid::Builder::from_unix_timestamp_millis(PLANTED_AT_MS, &bytes).into_uuid().into()
+        planted(self.ids).into()
+    }
+
+    /// The next id of a pupil. What is drawn for a pupil in figures rests on it, so the same pupils have the same in every
+    /// run, whatever else is planted with them: a test of figures has no luck.
+    fn pupil_id(&mut self) -> StudentId {
+        self.pupils += 1;
+        planted(self.pupils).into()
     }
 
     async fn flush(&mut self) {

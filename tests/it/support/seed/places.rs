@@ -165,7 +165,7 @@ impl Planter<'_> {
             let mut class = Class { id: group, students: Vec::new(), enrollments: Vec::new() };
             for seat in 1..=students {
                 let pupil = Pupil {
-                    id: self.id(),
+                    id: self.pupil_id(),
                     school,
                     level: id,
                     class: group,
