@@ -70,7 +70,26 @@ async fn an_expectation_that_does_not_hold_names_its_line_and_the_policy_line() 
         ("registrar, school, student.name, at least hidden", "holds whatever the policy says"),
         ("registrar, school, student.name, full, peek", "`peek` is no use"),
         ("registrar, school, group shoes, full", "there is no column of the group shoes"),
-        ("registrar, school", "is not `role, reach, column, sight, uses`"),
+        ("registrar, school", "is not `role, reach, column, sight, uses, purpose`"),
+        (
+            "county_officer, region, student.phone, masked, none, dropout_return",
+            "sees student.phone: full for dropout_return (policies/student.csv:",
+        ),
+        ("county_officer, region, student.phone, full", "sees student.phone: masked (policies/"),
+        (
+            "county_officer, region, student.phone, full, none, transfer_review",
+            "uses student.phone: filter for transfer_review (policies/student.csv:",
+        ),
+        ("county_officer, region, student.phone, full, , idle", "there is no purpose idle"),
+        (
+            "subject_teacher, teaching, student.name, full, , enrolment_check",
+            "subject_teacher/teaching may not state enrolment_check",
+        ),
+        (
+            "registrar, school, action identity_number.check, may, , enrolment_check",
+            "an action is the same for every purpose",
+        ),
+        ("others, -, student.id_number, hidden, , enrolment_check", "for enrolment_check"),
         ("registrar, school, student.name, may", "is for actions"),
         ("registrar, school, action policy.reload, full", "is `may` or `may not`"),
     ] {
@@ -87,6 +106,9 @@ async fn an_expectation_that_does_not_hold_names_its_line_and_the_policy_line() 
         "homeroom_teacher, class, group identity, at most masked",
         "guardian + homeroom_teacher, ward + class, student.id_number, full",
         "administrator, anywhere, action policy.reload, may",
+        "county_officer, region, student.phone, full, filter, dropout_return",
+        "county_officer, region, student.phone, masked, none, rights_request",
+        "county_officer + subject_teacher, region + teaching, student.phone, full, , dropout_return",
     ] {
         assert!(hold(good).failures.is_empty(), "{good}: {:?}", hold(good).failures);
     }

@@ -7,12 +7,14 @@
 //! homeroom_teacher + aid_officer, class + school, student.id_number, masked
 //! others, -, aid_grant.bank_account, hidden
 //! administrator, anywhere, action policy.reload, may
+//! county_officer, region, student.phone, full, filter, dropout_return
 //! ```
 //!
 //! Roles and reaches joined by `+` are held together and cover one row. `others` are the roles that no other
 //! line of the file names for the column. A group is all of its columns, `group health of student` those of
 //! one noun. The sight may be `at most masked` or `at least masked`; uses are checked where they are given,
-//! `none` for none. It states nothing about rows: which rows a reach covers is not in the files.
+//! `none` for none. A sixth cell names a purpose: the line is about requests that state it, and one without
+//! about those that state none. It states nothing about rows: which rows a reach covers is not in the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +22,7 @@ use std::path::Path;
 
 use crate::access::catalogue::{Catalogue, Coordinate, FieldId, Group};
 use crate::access::policy::explain::words;
+use crate::access::policy::purposes::PurposeId;
 use crate::access::policy::source::{Line, Source};
 use crate::access::policy::{Policy, Problem};
 use crate::access::table::{Pair, Reach, Sight};
@@ -64,7 +67,7 @@ pub struct Verdict {
     pub cells: usize,
     /// What does not hold.
     pub failures: Vec<Failure>,
-    /// Roles and personal groups that no line speaks of.
+    /// Roles and personal groups that no line speaks of, and purposes for which the policy says something else.
     pub silent: Vec<String>,
 }
 
@@ -118,8 +121,13 @@ impl Expectations {
 
     /// Holds a policy against every line.
     pub fn hold(&self, policy: &Policy, catalogue: &Catalogue) -> Verdict {
-        let mut held =
-            Hold { policy, catalogue, named: BTreeMap::new(), verdict: Verdict::default() };
+        let mut held = Hold {
+            policy,
+            catalogue,
+            named: BTreeMap::new(),
+            purposes: BTreeSet::new(),
+            verdict: Verdict::default(),
+        };
         let mut spoken: BTreeSet<(Pair, Group)> = BTreeSet::new();
         for file in self.0.files.keys() {
             held.named.clear();
@@ -142,7 +150,7 @@ impl Expectations {
                 }
             }
         }
-        let Hold { mut verdict, .. } = held;
+        let Hold { mut verdict, purposes, .. } = held;
         for &pair in policy.table.pairs().iter().filter(|pair| **pair != Pair::ANYONE) {
             for group in Group::ALL.into_iter().filter(|group| group.personal()) {
                 let any = catalogue.coordinates.iter().any(|known| known.group == group);
@@ -153,6 +161,11 @@ impl Expectations {
                         group.words().0
                     ));
                 }
+            }
+        }
+        for (id, purpose) in policy.purposes.iter().filter(|(id, _)| policy.asks_for(*id)) {
+            if !purposes.contains(&id) {
+                verdict.silent.push(format!("purpose {}", purpose.code));
             }
         }
         verdict.failures.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
@@ -217,8 +230,10 @@ pub fn draft(policy: &Policy, catalogue: &Catalogue) -> String {
 struct Hold<'a> {
     policy: &'a Policy,
     catalogue: &'a Catalogue,
-    /// The pairs that lines of the file name, by column.
-    named: BTreeMap<FieldId, BTreeSet<Pair>>,
+    /// The pairs that lines of the file name, by column and purpose.
+    named: BTreeMap<(FieldId, Option<PurposeId>), BTreeSet<Pair>>,
+    /// The purposes that lines of any file name.
+    purposes: BTreeSet<PurposeId>,
     verdict: Verdict,
 }
 
@@ -228,24 +243,33 @@ impl Hold<'_> {
         line: &Line<'_>,
         spoken: &mut BTreeSet<(Pair, Group)>,
     ) -> Result<(), String> {
-        let (role, reach, column, sight, uses) = match line.cells.as_slice() {
-            [role, reach, column, sight] => (role, reach, column, sight, ""),
-            [role, reach, column, sight, uses] => (role, reach, column, sight, *uses),
-            _ => return Err("is not `role, reach, column, sight, uses`".to_owned()),
+        let (role, reach, column, sight, uses, purpose) = match line.cells.as_slice() {
+            [role, reach, column, sight] => (role, reach, column, sight, "", ""),
+            [role, reach, column, sight, uses] => (role, reach, column, sight, *uses, ""),
+            [role, reach, column, sight, uses, purpose] => {
+                (role, reach, column, sight, *uses, *purpose)
+            }
+            _ => return Err("is not `role, reach, column, sight, uses, purpose`".to_owned()),
         };
         let who = self.who(role, reach)?;
         let what = self.what(column)?;
         let want = want(sight)?;
+        let purpose = self.purpose(purpose, &who, &what)?;
+        self.purposes.extend(purpose);
         let sets: Vec<Vec<Pair>> = match (&who, &what) {
             (Who::Together(pairs), _) => vec![pairs.clone()],
             (Who::Others, What::Fields(fields)) => {
                 let named = |pair: &Pair| {
                     fields.iter().any(|field| {
-                        self.named.get(field).is_some_and(|pairs| pairs.contains(pair))
+                        let named = self.named.get(&(*field, purpose));
+                        named.is_some_and(|pairs| pairs.contains(pair))
                     })
                 };
-                let pairs = self.policy.table.pairs();
-                pairs.iter().filter(|pair| !named(pair)).map(|pair| vec![*pair]).collect()
+                let pairs = self.policy.table.pairs().iter();
+                pairs
+                    .filter(|pair| !named(pair) && self.may_state(purpose, pair))
+                    .map(|pair| vec![*pair])
+                    .collect()
             }
             (Who::Others, What::Action(_)) => {
                 return Err("`others` speaks of columns; name the roles of an action".to_owned());
@@ -275,9 +299,9 @@ impl Hold<'_> {
                     }
                     for &field in fields {
                         self.verdict.cells += 1;
-                        wrong.extend(self.cell(held, field, &want, uses)?);
+                        wrong.extend(self.cell(held, field, &want, (uses, purpose))?);
                         if let [pair] = held.as_slice() {
-                            self.named.entry(field).or_default().insert(*pair);
+                            self.named.entry((field, purpose)).or_default().insert(*pair);
                             let group = self.catalogue.coordinates.get(usize::from(field));
                             spoken.extend(group.map(|known| (*pair, known.group)));
                         }
@@ -294,11 +318,12 @@ impl Hold<'_> {
         held: &[Pair],
         field: FieldId,
         want: &Want,
-        uses: &str,
+        (uses, purpose): (&str, Option<PurposeId>),
     ) -> Result<Option<String>, String> {
         let mut all = vec![Pair::ANYONE];
         all.extend(held);
-        let plan = self.policy.table.plan(&all);
+        let table = self.policy.table_for(purpose);
+        let plan = table.plan(&all);
         let sight = plan.sight(field);
         let found: BTreeSet<&str> =
             words(plan.uses(field)).into_iter().filter(|word| *word != "write").collect();
@@ -308,8 +333,10 @@ impl Hold<'_> {
             .get(usize::from(field))
             .map(Coordinate::name)
             .unwrap_or_default();
-        let by = plan.rule(field).and_then(|rule| self.policy.table.rule(rule));
+        let by = plan.rule(field).and_then(|rule| table.rule(rule));
         let by = by.map(|rule| format!(" (policies/{rule})")).unwrap_or_default();
+        let stated = purpose.and_then(|id| self.policy.purposes.get(id));
+        let by = stated.map(|purpose| format!(" for {}{by}", purpose.code)).unwrap_or(by);
         if !want.holds(sight) {
             let who = self.words(held);
             return Ok(Some(format!("{who} sees {name}: {}{by}", sight.word())));
@@ -345,6 +372,31 @@ impl Hold<'_> {
         }
         let pairs = roles.iter().zip(&reaches).map(|(role, reach)| self.pair(role, reach));
         pairs.collect::<Result<_, _>>().map(Who::Together)
+    }
+
+    /// The purpose that a line names, if any: one that somebody of the line may state.
+    fn purpose(&self, code: &str, who: &Who, what: &What) -> Result<Option<PurposeId>, String> {
+        if code.is_empty() {
+            return Ok(None);
+        }
+        if let What::Action(_) = what {
+            return Err(
+                "an action is the same for every purpose; leave the last cell out".to_owned()
+            );
+        }
+        let purpose = self.policy.purposes.id(code);
+        let purpose = Some(purpose.ok_or_else(|| format!("there is no purpose {code}"))?);
+        match who {
+            Who::Together(pairs) if !pairs.iter().any(|pair| self.may_state(purpose, pair)) => {
+                Err(format!("{} may not state {code}", self.words(pairs)))
+            }
+            Who::Together(_) | Who::Others => Ok(purpose),
+        }
+    }
+
+    fn may_state(&self, purpose: Option<PurposeId>, pair: &Pair) -> bool {
+        let purpose = purpose.and_then(|id| self.policy.purposes.get(id));
+        purpose.is_none_or(|purpose| purpose.may_state(&self.policy.roles, pair.role))
     }
 
     fn pair(&self, role: &str, reach: &str) -> Result<Pair, String> {
