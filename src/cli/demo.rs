@@ -269,10 +269,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         introspection: true,
         graphiql: true,
         personas: Some(personas),
+        ..Options::default()
     };
     let verifier = Arc::new(keys.verifier()?);
     let _upkeep = upkeep::start(&app);
-    serve(listener, router(app, verifier, options), &limits, shutdown_signal()).await;
+    serve(listener, router(app, verifier, options), &limits, None, shutdown_signal()).await;
     Ok(())
 }
 

@@ -54,7 +54,7 @@ impl App {
         let router = self.router_within(limits.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            serve(listener, router, &limits, async {
+            serve(listener, router, &limits, None, async {
                 let _either = stopped.await;
             })
             .await;
