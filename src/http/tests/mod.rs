@@ -1,10 +1,12 @@
 //! The routes as a client sees them, in front of a small backend.
 
+mod door;
 mod graphql;
 mod server;
 mod surroundings;
+mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{EmptySubscription, Object, Schema, ServerError};
 use axum::{
@@ -26,6 +28,9 @@ use crate::{
 };
 
 const ISSUER: &str = "xueji-test";
+
+/// Told when `held` has begun; for one test alone.
+static HELD: tokio::sync::Notify = tokio::sync::Notify::const_new();
 
 struct Query;
 
@@ -49,6 +54,11 @@ impl Query {
         let fine = std::hint::black_box(false);
         assert!(fine, "a test panic");
         1
+    }
+    async fn held(&self) -> u64 {
+        HELD.notify_one();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        300
     }
     async fn sleeps(&self, ms: u64) -> u64 {
         tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -79,6 +89,10 @@ impl Backend for Fake {
             "faulty" => Err(AuthFailure::Internal),
             sub => Ok(sub.to_owned()),
         }
+    }
+
+    fn is_program(&self, caller: &String) -> bool {
+        caller.starts_with("program")
     }
 
     fn account(&self, caller: &String) -> String {
@@ -156,7 +170,22 @@ impl Site {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Reply {
+        self.send_from(None, method, uri, headers, body).await
+    }
+
+    /// The same by a connection from an address.
+    async fn send_from(
+        &self,
+        address: Option<&str>,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(uri);
+        if let Some(address) = address {
+            request = request.extension(RemoteAddr((address.parse::<IpAddr>().unwrap(), 1).into()));
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
