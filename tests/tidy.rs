@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("graphql", &["error", "clock", "config", "access", "domain"]),
     ("http", &["error", "clock", "config", "hangup", "access", "auth", "domain", "graphql"]),
     ("demo", &["error", "clock", "config", "store"]),
-    ("load", &["graphql"]),
+    ("load", &["config", "graphql"]),
     (
         "app",
         &[

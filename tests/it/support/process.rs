@@ -74,20 +74,20 @@ impl Program {
 
     /// Starts it, under the policy inside the program.
     pub(crate) fn start(&self) -> Server {
-        let child = Command::new(env!("CARGO_BIN_EXE_xueji"))
-            .env_clear()
-            .current_dir(self.place())
-            .arg("serve")
-            .args(&self.args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Server(child)
+        let mut command = self.command();
+        Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    fn place(&self) -> &Path {
+    /// The command that starts it, whose output the caller may read.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
+        command.env_clear().current_dir(self.place()).arg("serve").args(&self.args);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn place(&self) -> &Path {
         self.folder.path()
     }
 
