@@ -107,16 +107,18 @@ pub struct TlsFlags {
     #[arg(
         help_heading = "TLS",
         long = "tls-certificate",
+        allow_hyphen_values = true,
         env = "XUEJI_TLS_CERTIFICATE",
         hide_env_values = true,
         value_name = "FILE"
     )]
     pub certificate: Option<SecretText>,
     /// File with the private key of the certificate, in PEM
-    // Secret as text, because keys themselves are written here by mistake.
+    // Keys themselves are written here by mistake: they are taken as values, so that no refusal quotes them.
     #[arg(
         help_heading = "TLS",
         long = "tls-key",
+        allow_hyphen_values = true,
         env = "XUEJI_TLS_KEY",
         hide_env_values = true,
         value_name = "FILE"

@@ -11,6 +11,7 @@ use super::{
     App,
     backend::{AuthFailure, Backend},
     client::Client,
+    pace::failed_too_often,
     refusal::{Code, Refusal},
 };
 use crate::auth::jwt::{Claims, TokenError};
@@ -47,8 +48,10 @@ pub(super) fn claims<B: Backend>(
             return Err(refusal);
         }
     };
-    if !app.keys.knows(token) {
-        app.paces.may_fail(client)?;
+    if let Err(wait) = app.paces.may_fail(client)
+        && !app.keys.knows(token)
+    {
+        return Err(failed_too_often(wait));
     }
     match app.keys.verify(token) {
         Ok(claims) => Ok(Some(claims)),

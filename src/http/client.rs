@@ -5,7 +5,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use axum::{
@@ -68,6 +68,9 @@ fn behind(remote: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
     let trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let remote = remote.to_canonical();
     if !trusted(remote) {
+        if headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded") {
+            unnamed();
+        }
         return Client::of(remote);
     }
     let follow = |name: &str, read: fn(&str) -> Option<IpAddr>| {
@@ -94,6 +97,15 @@ fn behind(remote: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
         (Some(_), Some(_)) | (None, None) => remote,
         (Some(address), None) | (None, Some(address)) => address,
     })
+}
+
+/// Says once that somebody passes requests on who is not believed: whoever has forgotten to name a proxy sees all its
+/// users share one limit.
+fn unnamed() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!("a request was passed on by an address that trusted_proxies does not name; it counts as the client");
+    });
 }
 
 /// An address as `X-Forwarded-For` has it; some proxies add the port.

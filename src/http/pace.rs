@@ -159,10 +159,10 @@ impl<C: Clock + Clone> Paces<C> {
         })
     }
 
-    /// Whether sign-ins from an address may fail once more.
-    pub(super) fn may_fail(&self, client: Option<Client>) -> Result<(), Refusal> {
+    /// Whether sign-ins from an address may fail once more; otherwise how long until they may.
+    pub(super) fn may_fail(&self, client: Option<Client>) -> Result<(), Duration> {
         let (Some(pace), Some(client)) = (&self.sign_ins, client) else { return Ok(()) };
-        pace.look(&client).map_err(failed_too_often)
+        pace.look(&client)
     }
 
     /// A sign-in from an address has failed; refused where it has failed too often.
@@ -172,7 +172,8 @@ impl<C: Clock + Clone> Paces<C> {
     }
 }
 
-fn failed_too_often(wait: Duration) -> Refusal {
+/// The refusal of one more sign-in.
+pub(super) fn failed_too_often(wait: Duration) -> Refusal {
     refusal(
         "sign_ins",
         wait,

@@ -179,4 +179,13 @@ fn a_pair_that_cannot_be_served_stops_the_start_with_one_sentence() {
     assert!(said.contains("tls.key") && said.contains("cannot be read"), "{said}");
     let said = stopped(&["--tls-certificate", &certificate]);
     assert!(said.contains("both, or neither"), "{said}");
+    // One that has run out is a warning, and the start goes on to whatever else is missing.
+    let old = issued(2001);
+    std::fs::write(&certificate, &old.pem).unwrap();
+    std::fs::write(&key, &old.key).unwrap();
+    let files = ["--tls-certificate", &certificate, "--tls-key", &key];
+    let program = Program::on("sqlite://registry.db?mode=rwc", &files);
+    let said = String::from_utf8(program.command().output().unwrap().stderr).unwrap();
+    assert!(said.contains("\"level\":\"WARN\"") && said.contains("has expired"), "{said}");
+    assert!(said.contains("xueji migrate up"), "{said}");
 }
