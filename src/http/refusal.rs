@@ -69,7 +69,8 @@ pub struct Refusal {
     zh: Cow<'static, str>,
     location: Option<Pos>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    limit: Option<(&'static str, u64)>,
+    /// The limit that was met and the seconds to wait; apart, because a refusal is passed by value everywhere.
+    limit: Option<Box<(&'static str, u64)>>,
 }
 
 impl Refusal {
@@ -103,7 +104,7 @@ impl Refusal {
         let mut refusal =
             Self::transport(StatusCode::TOO_MANY_REQUESTS, Code::LimitExceeded, en, zh);
         refusal.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
-        Self { limit: Some((limit, seconds)), ..refusal }
+        Self { limit: Some(Box::new((limit, seconds))), ..refusal }
     }
 
     /// A wait as `Retry-After` has it: whole seconds, and never none.
@@ -113,7 +114,7 @@ impl Refusal {
 
     /// The limit that was met, and the seconds after which to try again.
     pub fn limit(&self) -> Option<(&'static str, u64)> {
-        self.limit
+        self.limit.as_deref().copied()
     }
 
     /// A refusal of a well-formed request whose document cannot be executed.
@@ -174,7 +175,7 @@ impl Refusal {
         };
         let mut error = ServerError::new(message.as_ref(), self.location);
         mark(&mut error, self.code, request_id);
-        if let Some((limit, seconds)) = self.limit {
+        if let Some((limit, seconds)) = self.limit() {
             let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
             extensions.set("limit", limit);
             extensions.set("retryAfterSeconds", seconds);

@@ -50,9 +50,9 @@ fn xueji(folder: &Path, way: Way, given: &Given<'_>) -> Command {
                     (None, Some((alg, file))) => (alg, "file", file),
                     (None, None) => ("HS256", "key", rest),
                 };
-                write!(
+                writeln!(
                     file,
-                    "jwt.keys = [{{ kid = '{kid}', alg = '{alg}', {kind} = '{what}' }}]\n"
+                    "jwt.keys = [{{ kid = '{kid}', alg = '{alg}', {kind} = '{what}' }}]"
                 )
                 .unwrap();
                 &mut command

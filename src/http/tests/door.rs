@@ -210,7 +210,7 @@ async fn every_answer_says_what_a_browser_must_not_do() {
 
 const PORTAL: &str = "https://portal.example.edu.cn";
 
-fn preflight<'a>(origin: &'a str) -> [(&'static str, &'a str); 3] {
+fn preflight(origin: &str) -> [(&'static str, &str); 3] {
     [
         ("origin", origin),
         ("access-control-request-method", "POST"),
