@@ -229,6 +229,9 @@ fn secrets_are_in_no_debug() {
     let flags = parse(&["--config", file.path().to_str().unwrap()]).read().unwrap();
     let shown = format!("{flags:?} {:?}", flags.settings().unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("0a0b0c"), "{shown}");
+    let pasted =
+        parse(&["--tls-key", "-----BEGIN PRIVATE KEY-----hunter2", "--jwt-key", "hunter2"]);
+    assert!(!format!("{pasted:?}").contains("hunter2"), "{pasted:?}");
 }
 
 #[test]

@@ -43,8 +43,12 @@ impl Origins {
     }
 }
 
-/// Answers what browsers ask before they let a page ask, and lets named pages read the answers.
+/// Answers what browsers ask before they let a page ask, and lets named pages read the answers of the API. Nothing else
+/// is theirs to read.
 pub(super) async fn open(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+    if request.uri().path() != "/graphql" {
+        return next.run(request).await;
+    }
     let origin = origins.named(request.headers()).cloned();
     let before = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

@@ -42,6 +42,13 @@ fn limited(reply: &Reply, limit: &str) {
 #[tokio::test]
 async fn an_address_that_asks_too_fast_is_told_when_to_come_again() {
     let site = within(Limits { address_rate: TWO, ..Limits::default() });
+    let refused = async || {
+        let text = site.send("GET", "/metrics", &[], "").await.text();
+        let series = "xueji_rate_refusals_total{limit=\"address\"} ";
+        let value = text.lines().find_map(|line| line.strip_prefix(series)).unwrap().to_owned();
+        value.parse::<u64>().unwrap()
+    };
+    let before = refused().await;
     assert_eq!(ask(&site, "192.0.2.1", &[]).await.status, 200);
     assert_eq!(site.send_from(Some("192.0.2.1"), "GET", "/nothing", &[], "").await.status, 404);
     limited(&ask(&site, "192.0.2.1", &[]).await, "address");
@@ -56,6 +63,7 @@ async fn an_address_that_asks_too_fast_is_told_when_to_come_again() {
         assert_ne!(reply.status, 429, "{path}");
     }
     assert_eq!(ask(&site, "192.0.2.2", &[]).await.status, 200);
+    assert!(refused().await >= before + 3, "each refusal is counted");
     // A network of version 6 is one client, however many addresses it has.
     assert_eq!(ask(&site, "2001:db8::1", &[]).await.status, 200);
     assert_eq!(ask(&site, "2001:db8::2", &[]).await.status, 200);
@@ -270,6 +278,13 @@ async fn pages_of_a_named_origin_may_ask_and_read_the_answer() {
         let vary: Vec<&str> =
             reply.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
         assert!(vary.join(", ").contains("origin"), "{vary:?}");
+    }
+    // The API alone is theirs to read.
+    for path in ["/metrics", "/readyz", "/nothing"] {
+        for method in ["GET", "OPTIONS"] {
+            let reply = site.send(method, path, &preflight(PORTAL), "").await;
+            assert!(opened(&reply).is_empty(), "{method} {path}");
+        }
     }
     // A plain question by a method that is not served stays one.
     let reply = site.send("OPTIONS", "/graphql", &[("origin", PORTAL)], "").await;

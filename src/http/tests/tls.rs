@@ -167,7 +167,7 @@ async fn a_client_without_tls_is_closed_and_holds_no_place() {
 async fn a_handshake_has_a_time_limit() {
     let (folder, issued) = (TempDir::new().unwrap(), issued());
     let limits =
-        Limits { connections: 1, header_time: Duration::from_secs(2), ..Limits::default() };
+        Limits { connections: 1, header_time: Duration::from_secs(5), ..Limits::default() };
     let running = start(&issued.write(folder.path()), limits).await;
     // The beginning of a handshake, and no more of it.
     let mut silent = TcpStream::connect(running.address).await.unwrap();
