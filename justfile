@@ -48,6 +48,10 @@ policy:
 policy-page file="policy.html":
     cargo run --quiet --locked -- policy matrix --policies policies --html {{ file }}
 
+# Ask the advisory database about what the program is made of; needs a network and cargo-deny
+advisories:
+    cargo deny check advisories
+
 # Drive a running server; see `xueji load --help`
 bench *args:
     cargo run --release --locked -- load {{ args }}

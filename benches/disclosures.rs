@@ -222,7 +222,7 @@ impl Bench {
                 request_id,
                 language: Language::En,
                 purpose: None,
-                remote: None,
+                client: None,
                 document: Arc::new(parse_query("{ __typename }")?),
                 operation_type: OperationType::Query,
                 operation_name: None,

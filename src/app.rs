@@ -275,6 +275,10 @@ impl Backend for App {
         caller.account.to_string()
     }
 
+    fn is_program(&self, caller: &Arc<Session>) -> bool {
+        caller.program
+    }
+
     async fn execute(
         &self,
         caller: Option<Arc<Session>>,

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod hangup;
 pub mod leak;
 
 pub mod access;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::domain::act;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
+use crate::hangup::Hangup;
 use crate::live;
 
 /// Between two looks at the policy: two looks and a compilation fit into a second.
@@ -147,7 +148,7 @@ pub async fn snapshot_of_the_night(app: &App) {
 async fn policy(keeper: Arc<Keeper>) {
     let mut ticks = interval(POLICY_LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hangup = Hangup::listen();
+    let mut hangup = Hangup::listen("policy");
     loop {
         tokio::select! {
             _ = ticks.tick() => keeper.look().await,
@@ -157,43 +158,5 @@ async fn policy(keeper: Arc<Keeper>) {
                 }
             }
         }
-    }
-}
-
-/// SIGHUP, where there is such a thing.
-struct Hangup {
-    #[cfg(unix)]
-    signal: Option<tokio::signal::unix::Signal>,
-}
-
-impl Hangup {
-    #[cfg(unix)]
-    fn listen() -> Self {
-        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
-        if let Err(error) = &signal {
-            tracing::warn!(%error, "the signal to reload the policy is not heard");
-        }
-        Self { signal: signal.ok() }
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Self {
-        Self {}
-    }
-
-    #[cfg(unix)]
-    async fn heard(&mut self) {
-        let heard = match &mut self.signal {
-            Some(signal) => signal.recv().await,
-            None => None,
-        };
-        if heard.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn heard(&mut self) {
-        std::future::pending::<()>().await;
     }
 }

@@ -11,15 +11,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &["error"]),
     ("error", &[]),
+    ("hangup", &[]),
     ("leak", &[]),
     ("access", &["error", "clock", "config"]),
     ("store", &["error", "clock", "config", "access"]),
     ("auth", &["error", "clock", "config", "access", "store"]),
     ("domain", &["error", "clock", "config", "access", "store"]),
     ("graphql", &["error", "clock", "config", "access", "domain"]),
-    ("http", &["error", "clock", "config", "access", "auth", "domain", "graphql"]),
+    ("http", &["error", "clock", "config", "hangup", "access", "auth", "domain", "graphql"]),
     ("demo", &["error", "clock", "config", "store"]),
-    ("load", &["graphql"]),
+    ("load", &["config", "graphql"]),
     (
         "app",
         &[
@@ -35,7 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "app", "demo", "load", "upkeep",
         ],
     ),
-    ("upkeep", &["app", "domain", "live"]),
+    ("upkeep", &["hangup", "app", "domain", "live"]),
     ("main", &["cli"]),
 ];
 

@@ -136,6 +136,8 @@ pub struct Session {
     pub policy: Arc<Policy>,
     /// The first instant at which a grant ends that has one.
     pub ends: Option<DateTime<Utc>>,
+    /// Whether the account is that of a program of another system.
+    pub program: bool,
     /// More pairs are held than a session can tell apart: nothing is answered then.
     pub overfull: bool,
     purpose: Option<PurposeId>,
@@ -172,11 +174,18 @@ impl Session {
             held,
             policy,
             ends,
+            program: false,
             overfull,
             purpose: None,
             plans: Mutex::default(),
             purposed: Mutex::default(),
         }
+    }
+
+    /// The same for a program of another system, or a person.
+    #[must_use]
+    pub fn of_program(self, program: bool) -> Self {
+        Self { program, ..self }
     }
 
     /// Whether every grant still holds at this instant, of a day that was checked already.
@@ -207,6 +216,7 @@ impl Session {
                 held: self.held.clone(),
                 policy: Arc::clone(&self.policy),
                 ends: self.ends,
+                program: self.program,
                 overfull: self.overfull,
                 purpose: Some(purpose),
                 plans: Mutex::default(),

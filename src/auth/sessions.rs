@@ -56,12 +56,13 @@ impl Sessions {
         }
         // Counted from before the read: what changes meanwhile is seen at the next one.
         let read = Instant::now();
-        let grants =
-            store.grants(account, policy, today, now).await?.ok_or(Error::Unauthenticated)?;
+        let holding =
+            store.holding(account, policy, today, now).await?.ok_or(Error::Unauthenticated)?;
         // The one statement that depends on when a request comes and not on what it asks.
         self.read.fetch_add(1, Ordering::Relaxed);
         tracing::trace!("grants read anew");
-        let session = Arc::new(Session::new(account, grants, Arc::clone(policy), today));
+        let session = Session::new(account, holding.grants, Arc::clone(policy), today);
+        let session = Arc::new(session.of_program(holding.program));
         self.kept.insert(account, (read, Arc::clone(&session)));
         Ok(session)
     }

@@ -135,18 +135,19 @@ impl Watch {
         };
         for together in watched.chunks(TOGETHER) {
             let read = Instant::now();
-            let mut grants = store.grants_of(together, policy, today, now).await?;
+            let mut holdings = store.holdings(together, policy, today, now).await?;
             for account in together {
                 let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(entry) = accounts.get(account) else { continue };
-                let Some(grants) = grants.remove(account) else {
+                let Some(holding) = holdings.remove(account) else {
                     sessions.forget(*account);
                     entry.standing.send_if_modified(|standing| {
                         !matches!(std::mem::replace(standing, Standing::Gone), Standing::Gone)
                     });
                     continue;
                 };
-                let session = Arc::new(Session::new(*account, grants, Arc::clone(policy), today));
+                let session = Session::new(*account, holding.grants, Arc::clone(policy), today);
+                let session = Arc::new(session.of_program(holding.program));
                 entry.standing.send_if_modified(|standing| {
                     if let Standing::Holds(known) = standing
                         && same(known, &session)

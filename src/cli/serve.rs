@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::graphql::Limits;
 use crate::http::serve::{bind, serve, shutdown_signal};
+use crate::http::tls::Tls;
 use crate::http::{Options, log, router};
 use crate::store::codec::PlainCodec;
 use crate::upkeep;
@@ -25,6 +26,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = flags.settings()?;
     log::start_logging(settings.log_format, &settings.log_filter).map_err(anyhow::Error::msg)?;
     let keys = Arc::new(KeySet::new(&settings.jwt, settings.limits.token_cache_bytes)?);
+    let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let origin = start::origin_of(flags.policies.as_deref());
     let policy = start::policy(origin.folder()).await?;
     let db = start::database(settings.database_url.reveal(), settings.database).await?;
@@ -47,16 +49,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_exceptional(settings.exceptional)
         .with_nights(settings.nights);
     let app = Arc::new(app);
-    let _upkeep = upkeep::start(&app);
+    let mut upkeep = upkeep::start(&app);
+    if let Some(tls) = &tls {
+        upkeep.spawn(Arc::clone(tls).keep());
+    }
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().unwrap_or(settings.listen);
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, tls = tls.is_some(), "listening");
     let options = Options {
         limits: settings.limits.clone(),
         introspection: settings.introspection,
         graphiql: settings.graphiql,
+        origins: settings.cors_origins,
+        proxies: settings.trusted_proxies,
+        hsts: settings.hsts,
         personas: None,
     };
-    serve(listener, router(app, keys, options), &settings.limits, shutdown_signal()).await;
+    serve(listener, router(app, keys, options), &settings.limits, tls, shutdown_signal()).await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! over the environment, which wins over the file.
 
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -63,6 +64,21 @@ pub struct Flags {
     /// Nights whose facts are kept for figures, at least 1; published tables stay [default: 2]
     #[arg(long, env = "XUEJI_SNAPSHOT_NIGHTS", value_name = "NUMBER")]
     pub snapshot_nights: Option<u32>,
+    /// Networks whose proxies are believed about who asks; repeatable [default: none]
+    #[arg(long, env = "XUEJI_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
+    pub trusted_proxies: Vec<String>,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub tls: TlsFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub cors: CorsFlags,
     #[expect(
         missing_docs,
         reason = "a doc comment on a flattened group would replace the help text of the command"
@@ -83,6 +99,55 @@ pub struct Flags {
     pub exceptional: ExceptionalFlags,
 }
 
+/// How the server speaks TLS.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsFlags {
+    /// File with the certificate and its chain, in PEM; with --tls-key the server speaks TLS
+    #[arg(
+        help_heading = "TLS",
+        long = "tls-certificate",
+        allow_hyphen_values = true,
+        env = "XUEJI_TLS_CERTIFICATE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub certificate: Option<SecretText>,
+    /// File with the private key of the certificate, in PEM
+    // Keys themselves are written here by mistake: they are taken as values, so that no refusal quotes them.
+    #[arg(
+        help_heading = "TLS",
+        long = "tls-key",
+        allow_hyphen_values = true,
+        env = "XUEJI_TLS_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub key: Option<SecretText>,
+    /// Seconds for which browsers insist on TLS, 0 for no word of it [default: 31536000 with a certificate, else 0]
+    #[arg(
+        help_heading = "TLS",
+        long = "tls-hsts-seconds",
+        env = "XUEJI_TLS_HSTS_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub hsts_seconds: Option<u32>,
+}
+
+/// Pages of which other origins may ask.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsFlags {
+    /// Origins whose pages may ask, such as https://portal.example.edu.cn; repeatable [default: none]
+    #[arg(
+        long = "cors-origins",
+        env = "XUEJI_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub origins: Vec<String>,
+}
+
 /// How bearer tokens are verified.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -92,6 +157,7 @@ pub struct JwtFlags {
         help_heading = "Tokens",
         long = "jwt-key",
         env = "XUEJI_JWT_KEYS",
+        hide_env_values = true,
         value_delimiter = ',',
         value_name = "KID:ALG:FILE"
     )]
@@ -137,24 +203,30 @@ pub struct KeySpec {
 }
 
 impl FromStr for KeySpec {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    /// Reads `KID:ALG:FILE`. What is written otherwise may be a key itself: it is kept as one without a name, which
+    /// the settings refuse, because a refusal by the command line would quote it.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
         let mut parts = text.splitn(3, ':').map(str::trim);
-        match (parts.next(), parts.next(), parts.next()) {
+        Ok(match (parts.next(), parts.next(), parts.next()) {
             (Some(kid), Some(alg), Some(file))
                 if !kid.is_empty() && !alg.is_empty() && !file.is_empty() =>
             {
-                Ok(Self {
+                Self {
                     kid: kid.to_owned(),
                     alg: alg.to_owned(),
                     key: None,
                     file: Some(PathBuf::from(file)),
-                })
+                }
             }
-            _ => Err("a key is written KID:ALG:FILE, for example main:EdDSA:/etc/xueji/main.pem"
-                .to_owned()),
-        }
+            _ => Self {
+                kid: String::new(),
+                alg: String::new(),
+                key: Some(SecretText::from(text.to_owned())),
+                file: None,
+            },
+        })
     }
 }
 
@@ -211,6 +283,22 @@ limits! {
     live_per_address: "limits-live-per-address", "XUEJI_LIMITS_LIVE_PER_ADDRESS";
     /// Subscriptions that an account may begin in a minute [default: 600]
     subscribes_per_minute: "limits-subscribes-per-minute", "XUEJI_LIMITS_SUBSCRIBES_PER_MINUTE";
+    /// Requests that a person's account may send in a minute, 0 for any number [default: 1200]
+    account_per_minute: "limits-account-per-minute", "XUEJI_LIMITS_ACCOUNT_PER_MINUTE";
+    /// Requests that such an account may send at once [default: 600]
+    account_burst: "limits-account-burst", "XUEJI_LIMITS_ACCOUNT_BURST";
+    /// Requests that a program's account may send in a minute, 0 for any number [default: 600]
+    client_per_minute: "limits-client-per-minute", "XUEJI_LIMITS_CLIENT_PER_MINUTE";
+    /// Requests that such an account may send at once [default: 300]
+    client_burst: "limits-client-burst", "XUEJI_LIMITS_CLIENT_BURST";
+    /// Requests that an address may send in a minute, 0 for any number [default: 12000]
+    address_per_minute: "limits-address-per-minute", "XUEJI_LIMITS_ADDRESS_PER_MINUTE";
+    /// Requests that an address may send at once [default: 6000]
+    address_burst: "limits-address-burst", "XUEJI_LIMITS_ADDRESS_BURST";
+    /// Failed sign-ins of an address in a minute, 0 for any number [default: 60]
+    sign_ins_per_minute: "limits-sign-ins-per-minute", "XUEJI_LIMITS_SIGN_INS_PER_MINUTE";
+    /// Failed sign-ins of an address at once [default: 120]
+    sign_ins_burst: "limits-sign-ins-burst", "XUEJI_LIMITS_SIGN_INS_BURST";
     /// Seconds in which a websocket must be initialised [default: 10]
     init_seconds: "limits-init-seconds", "XUEJI_LIMITS_INIT_SECONDS";
     /// Seconds of silence after which a sign of life is sent, or asked for [default: 20]
@@ -273,7 +361,7 @@ fn given_only(value: Value) -> Dict {
     dict.into_iter()
         .filter_map(|(key, value)| match value {
             Value::Empty(..) => None,
-            Value::Array(_, items) if items.is_empty() => None,
+            Value::Array(_, items) if items.iter().all(blank) => None,
             // An empty environment variable is how shells unset one; it does not hide the file.
             Value::String(_, text) if text.trim().is_empty() => None,
             Value::Dict(..) => Some((key, Value::from(given_only(value)))),
@@ -284,6 +372,11 @@ fn given_only(value: Value) -> Dict {
             | Value::Array(..) => Some((key, value)),
         })
         .collect()
+}
+
+/// Whether an item of a list says nothing.
+fn blank(item: &Value) -> bool {
+    item.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// One sentence for what figment found; it never quotes a value, which may be a secret.

@@ -3,10 +3,12 @@
 use std::{collections::HashSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use chrono_tz::Tz;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
     ConfigError,
+    door::{Rate, Tls},
     flags::{ExceptionalFlags, Flags, KeySpec, LimitFlags},
     secret::{SecretKey, SecretText},
 };
@@ -73,6 +75,14 @@ pub struct Settings {
     pub graphiql: bool,
     /// When nightly snapshots are taken, and how many are kept whole.
     pub nights: Nights,
+    /// Certificate and key, where the server speaks TLS itself.
+    pub tls: Option<Tls>,
+    /// How long browsers are told to insist on TLS.
+    pub hsts: Option<Duration>,
+    /// Origins whose pages may ask.
+    pub cors_origins: Vec<String>,
+    /// Networks whose proxies are believed about who asks.
+    pub trusted_proxies: Vec<IpNet>,
     /// How bearer tokens are verified.
     pub jwt: Jwt,
     /// Bounds on requests and clients.
@@ -172,6 +182,14 @@ pub struct Limits {
     pub live_per_address: usize,
     /// Subscriptions that an account may begin in a minute.
     pub subscribes_per_minute: u32,
+    /// Requests of a person's account.
+    pub account_rate: Rate,
+    /// Requests of a program's account.
+    pub client_rate: Rate,
+    /// Requests of an address.
+    pub address_rate: Rate,
+    /// Failed sign-ins of an address.
+    pub sign_in_rate: Rate,
     /// Time in which a websocket must be initialised.
     pub init_time: Duration,
     /// Silence after which a sign of life is sent, or asked for.
@@ -218,6 +236,10 @@ impl Limits {
             streams_per_account: size(flags.streams_per_account, 200),
             live_per_address: size(flags.live_per_address, 256),
             subscribes_per_minute: flags.subscribes_per_minute.unwrap_or(600),
+            account_rate: Rate::of(flags.account_per_minute, flags.account_burst, (1200, 600)),
+            client_rate: Rate::of(flags.client_per_minute, flags.client_burst, (600, 300)),
+            address_rate: Rate::of(flags.address_per_minute, flags.address_burst, (12_000, 6_000)),
+            sign_in_rate: Rate::of(flags.sign_ins_per_minute, flags.sign_ins_burst, (60, 120)),
             init_time: seconds(flags.init_seconds, 10),
             idle_time: seconds(flags.idle_seconds, 20),
             unchecked_time: seconds(flags.unchecked_seconds, 10),
@@ -242,7 +264,12 @@ impl Flags {
                 "it equals public_id_key; each key needs its own random bytes.",
             ));
         }
+        let tls = self.tls()?;
         Ok(Settings {
+            hsts: self.hsts(tls.is_some()),
+            tls,
+            cors_origins: self.cors_origins()?,
+            trusted_proxies: self.trusted_proxies()?,
             database_url,
             database,
             listen: self.listen()?,
@@ -338,7 +365,7 @@ impl Flags {
             if spec.kid.trim().is_empty() {
                 return Err(invalid(
                     "jwt.keys",
-                    "a key has no kid; give each key a name that tokens can carry.",
+                    "a key has no kid; write KID:ALG:FILE, for example main:EdDSA:/etc/xueji/main.pem.",
                 ));
             }
             if !seen.insert(spec.kid.as_str()) {
@@ -401,6 +428,10 @@ impl Flags {
             ("limits.header_seconds", flags.header_seconds),
             ("limits.body_seconds", flags.body_seconds),
             ("limits.connections", flags.connections),
+            ("limits.account_burst", flags.account_burst),
+            ("limits.client_burst", flags.client_burst),
+            ("limits.address_burst", flags.address_burst),
+            ("limits.sign_ins_burst", flags.sign_ins_burst),
             ("limits.init_seconds", flags.init_seconds),
             ("limits.idle_seconds", flags.idle_seconds),
             ("limits.unchecked_seconds", flags.unchecked_seconds),
@@ -424,7 +455,7 @@ impl Flags {
 }
 
 /// A text setting; an empty value counts as not given.
-fn text(value: Option<&String>) -> Option<&str> {
+pub(super) fn text(value: Option<&String>) -> Option<&str> {
     value.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
@@ -434,6 +465,6 @@ fn secret_key(key: &'static str, value: Option<&SecretText>) -> Result<SecretKey
     SecretKey::from_hex(text.reveal()).map_err(|why| ConfigError::Invalid { key, why })
 }
 
-fn invalid(key: &'static str, why: &str) -> ConfigError {
+pub(super) fn invalid(key: &'static str, why: &str) -> ConfigError {
     ConfigError::Invalid { key, why: why.to_owned() }
 }

@@ -7,6 +7,7 @@ use rstest::rstest;
 
 use super::{
     ConfigError,
+    door::{Rate, Tls},
     flags::Flags,
     settings::{Database, Settings},
 };
@@ -76,6 +77,51 @@ fn exceptional_access_has_defaults_and_bounds() {
 }
 
 #[test]
+fn the_door_is_closed_and_without_tls_unless_something_is_said() {
+    let settings = read(&complete(), &[]).unwrap();
+    assert_eq!((settings.tls, settings.hsts), (None, None));
+    assert!(settings.cors_origins.is_empty() && settings.trusted_proxies.is_empty());
+    let limits = settings.limits;
+    assert_eq!(limits.account_rate, Rate { per_minute: 1200, burst: 600 });
+    assert_eq!(limits.client_rate, Rate { per_minute: 600, burst: 300 });
+    assert_eq!(limits.address_rate, Rate { per_minute: 12_000, burst: 6_000 });
+    assert_eq!(limits.sign_in_rate, Rate { per_minute: 60, burst: 120 });
+}
+
+#[test]
+fn the_door_is_set_by_file_and_flags() {
+    let text = complete().replace(
+        "[jwt]",
+        "trusted_proxies = ['10.0.0.0/8', '192.0.2.7', 'fd00::/8']\n\
+         [tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\n\
+         [cors]\norigins = ['https://a.example', 'http://localhost:3000']\n\
+         [limits]\nclient_per_minute = 0\n[jwt]",
+    );
+    let settings = read(&text, &["--cors-origins", "", "--trusted-proxies", ""]).unwrap();
+    let tls = Tls { certificate: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(settings.tls, Some(tls));
+    assert_eq!(settings.hsts.unwrap().as_secs(), 31_536_000, "whoever speaks TLS says so");
+    assert_eq!(settings.cors_origins, ["https://a.example", "http://localhost:3000"]);
+    let networks: Vec<_> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"]);
+    assert_eq!(settings.limits.client_rate.per_minute, 0);
+    let off = read(&text, &["--tls-hsts-seconds", "0"]).unwrap();
+    assert_eq!(off.hsts, None);
+    let behind = read(&complete(), &["--tls-hsts-seconds", "60"]).unwrap();
+    assert_eq!(behind.hsts.unwrap().as_secs(), 60, "a proxy in front may speak TLS");
+    let origins = ["--cors-origins", "https://b.example,https://c.example"];
+    assert_eq!(read(&text, &origins).unwrap().cors_origins.len(), 2);
+}
+
+#[test]
+fn a_token_key_that_is_written_wrongly_is_not_quoted() {
+    for wrong in ["hunter2", "main:hunter2", "main::hunter2", ":HS256:hunter2"] {
+        let error = read(&complete(), &["--jwt-key", wrong]).unwrap_err().to_string();
+        assert!(error.contains("KID:ALG:FILE") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn flags_win_over_the_file_and_replace_lists() {
     let text =
         format!("listen = '127.0.0.1:1'\ngraphiql = true\n{}[limits]\ndepth = 9\n", complete());
@@ -129,6 +175,23 @@ fn an_empty_value_does_not_hide_the_file() {
 #[case("[jwt]", "[limits]\nnesting = 65\n[jwt]", "at most 64", "--limits-nesting")]
 #[case("[jwt]", "[limits]\nfields = 0\n[jwt]", "above zero", "--limits-fields")]
 #[case("[jwt]", "[limits]\nbody_bytes = 10\n[jwt]", "limits.query_bytes", "limits.body_bytes")]
+#[case("[jwt]", "[limits]\naccount_burst = 0\n[jwt]", "above zero", "--limits-account-burst")]
+#[case("[jwt]", "[tls]\ncertificate = 'c.pem'\n[jwt]", "tls.key", "both, or neither")]
+#[case("[jwt]", "[tls]\nkey = 'k.pem'\n[jwt]", "tls.certificate", "both, or neither")]
+#[case(
+    "[jwt]",
+    "[tls]\ncertificate = 'c.pem'\nkey = '-----BEGIN PRIVATE KEY-----'\n[jwt]",
+    "no name of a file",
+    "XUEJI_TLS_KEY"
+)]
+#[case("[jwt]", "[cors]\norigins = ['*']\n[jwt]", "name each one", "--cors-origins")]
+#[case("[jwt]", "[cors]\norigins = ['https://*.x.cn']\n[jwt]", "name each one", "cors.origins")]
+#[case("[jwt]", "[cors]\norigins = ['null']\n[jwt]", "is no origin", "cors.origins")]
+#[case("[jwt]", "[cors]\norigins = ['https://x.cn/']\n[jwt]", "is no origin", "cors.origins")]
+#[case("[jwt]", "[cors]\norigins = ['ftp://x.cn']\n[jwt]", "is no origin", "cors.origins")]
+#[case("[jwt]", "[cors]\norigins = ['https://x.cn:443']\n[jwt]", "usual port", "cors.origins")]
+#[case("[jwt]", "trusted_proxies = ['here']\n[jwt]", "is no network", "--trusted-proxies")]
+#[case("[jwt]", "trusted_proxies = ['0.0.0.0/0']\n[jwt]", "is everybody", "XUEJI_TRUSTED_PROXIES")]
 #[case(KEY_B, KEY_A, "lookup_key", "equals public_id_key")]
 #[case(KEY_B, "abc", "64 hexadecimal digits", "--lookup-key")]
 fn one_sentence_names_the_setting(
@@ -166,6 +229,9 @@ fn secrets_are_in_no_debug() {
     let flags = parse(&["--config", file.path().to_str().unwrap()]).read().unwrap();
     let shown = format!("{flags:?} {:?}", flags.settings().unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("0a0b0c"), "{shown}");
+    let pasted =
+        parse(&["--tls-key", "-----BEGIN PRIVATE KEY-----hunter2", "--jwt-key", "hunter2"]);
+    assert!(!format!("{pasted:?}").contains("hunter2"), "{pasted:?}");
 }
 
 #[test]

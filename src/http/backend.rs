@@ -2,14 +2,14 @@
 //!
 //! HTTP verifies tokens and reads documents; the backend knows accounts and executes. It never sees a header.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
-use super::accept::Language;
+use super::{accept::Language, client::Client};
 use crate::auth::jwt::Claims;
 
 /// The application behind the routes.
@@ -25,6 +25,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// An id of the account for the log; never a name or number of a person.
     fn account(&self, caller: &Self::Caller) -> String;
+
+    /// Whether a caller is a program of another system, which has limits of its own.
+    fn is_program(&self, _caller: &Self::Caller) -> bool {
+        false
+    }
 
     /// Whether a purpose is one that a request may state; asked before anything else of the request.
     fn knows_purpose(&self, _code: &str) -> bool {
@@ -121,8 +126,8 @@ pub struct RequestMeta {
     pub language: Language,
     /// What the answer is wanted for, as `Xueji-Purpose` says it.
     pub purpose: Option<Arc<str>>,
-    /// Address of the other end of the connection, which may be a proxy.
-    pub remote: Option<SocketAddr>,
+    /// Whose address it came from; none for what came by no connection.
+    pub client: Option<Client>,
     /// The document, parsed and within the limits.
     pub document: Arc<ExecutableDocument>,
     /// Kind of the operation that is executed.

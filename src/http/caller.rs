@@ -8,35 +8,85 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::{
+    App,
     backend::{AuthFailure, Backend},
+    client::Client,
+    pace::failed_too_often,
     refusal::{Code, Refusal},
 };
-use crate::auth::jwt::{Claims, KeySet, TokenError};
+use crate::auth::jwt::{Claims, TokenError};
 
 const REALM: &str = "Bearer realm=\"xueji\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"xueji\", error=\"invalid_token\"";
 const INVALID_REQUEST: &str = "Bearer realm=\"xueji\", error=\"invalid_request\"";
 
-/// Finds the caller of a request, with what their token says.
+/// Finds the caller of a request, with what their token says, unless they come too fast.
 pub(super) async fn caller<B: Backend>(
-    backend: &B,
-    keys: &KeySet,
+    app: &App<B>,
     headers: &HeaderMap,
+    client: Option<Client>,
 ) -> Result<Option<(Arc<Claims>, B::Caller)>, Refusal> {
-    let Some(token) = bearer(headers)? else {
+    let Some(claims) = claims(app, headers, client)? else {
         return Ok(None);
     };
-    let claims = keys.verify(token).map_err(refused)?;
-    let caller = again(backend, &claims).await?;
+    let caller = again(app, &claims, client).await?;
     Ok(Some((claims, caller)))
 }
 
-/// Finds the caller for a token that was verified before: the account may have changed since.
+/// What the token of a request says, once it verifies. Where sign-ins have failed too often, only a token that has
+/// verified before is looked at: whoever shares the address goes on working, and nobody tries one token after another.
+pub(super) fn claims<B: Backend>(
+    app: &App<B>,
+    headers: &HeaderMap,
+    client: Option<Client>,
+) -> Result<Option<Arc<Claims>>, Refusal> {
+    let token = match bearer(headers) {
+        Ok(None) => return Ok(None),
+        Ok(Some(token)) => token,
+        Err(refusal) => {
+            app.paces.failed(client)?;
+            return Err(refusal);
+        }
+    };
+    if let Err(wait) = app.paces.may_fail(client)
+        && !app.keys.knows(token)
+    {
+        return Err(failed_too_often(wait));
+    }
+    match app.keys.verify(token) {
+        Ok(claims) => Ok(Some(claims)),
+        Err(error) => {
+            app.paces.failed(client)?;
+            Err(refused(error))
+        }
+    }
+}
+
+/// Finds the caller for a token that was verified before, and counts one more request of theirs: the account may have
+/// changed since. A subject without an account uses up the same turns as one with an account.
 pub(super) async fn again<B: Backend>(
-    backend: &B,
+    app: &App<B>,
     claims: &Arc<Claims>,
+    client: Option<Client>,
 ) -> Result<B::Caller, Refusal> {
-    backend.authenticate(Arc::clone(claims)).await.map_err(|failure| match failure {
+    match app.backend.authenticate(Arc::clone(claims)).await {
+        Ok(caller) => {
+            let program = app.backend.is_program(&caller);
+            app.paces.account(&app.backend.account(&caller), program)?;
+            Ok(caller)
+        }
+        Err(failure) => {
+            if matches!(failure, AuthFailure::UnknownAccount | AuthFailure::Revoked) {
+                app.paces.failed(client)?;
+                app.paces.account(&claims.sub, false)?;
+            }
+            Err(nobody(failure))
+        }
+    }
+}
+
+fn nobody(failure: AuthFailure) -> Refusal {
+    match failure {
         AuthFailure::UnknownAccount => {
             unauthenticated("the token's account is not known here", "令牌对应的账户不存在")
         }
@@ -45,7 +95,7 @@ pub(super) async fn again<B: Backend>(
         }
         AuthFailure::Unavailable => unavailable(),
         AuthFailure::Internal => internal(),
-    })
+    }
 }
 
 /// The refusal of what nobody may open without a token.

@@ -4,21 +4,23 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
-    num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::DefaultClock;
 
-/// Accounts whose pace is remembered before those at rest are forgotten.
-const REMEMBERED: usize = 10_000;
+use super::{client::Client, pace::Pace};
+use crate::config::door::Rate;
+
+/// What is said where nobody may begin a stream, however long they wait.
+const NEVER: Duration = Duration::from_secs(60 * 60);
 
 /// Whose places are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Guest {
     /// An address, for its connections.
-    Address(IpAddr),
+    Address(Client),
     /// An account, for its streams.
     Account(String),
 }
@@ -26,13 +28,13 @@ pub(super) enum Guest {
 /// Everybody who is inside.
 pub(super) struct Crowd {
     inside: Mutex<HashMap<Guest, usize>>,
-    pace: Option<DefaultKeyedRateLimiter<String>>,
+    pace: Option<Pace<String>>,
 }
 
 impl Crowd {
     pub(super) fn new(subscribes_per_minute: u32) -> Self {
-        let pace = NonZeroU32::new(subscribes_per_minute)
-            .map(|most| RateLimiter::keyed(Quota::per_minute(most)));
+        let rate = Rate { per_minute: subscribes_per_minute, burst: subscribes_per_minute };
+        let pace = Pace::new(rate, DefaultClock::default());
         Self { inside: Mutex::default(), pace }
     }
 
@@ -50,13 +52,10 @@ impl Crowd {
         Some(Pass { crowd: Arc::clone(self), guest })
     }
 
-    /// Whether an account may begin one more stream now. A limit of 0 lets nobody begin any.
-    pub(super) fn may_begin(&self, account: &str) -> bool {
-        let Some(pace) = &self.pace else { return false };
-        if pace.len() > REMEMBERED {
-            pace.retain_recent();
-        }
-        pace.check_key(&account.to_owned()).is_ok()
+    /// Begins one more stream of an account, or says how long until it may. A limit of 0 lets nobody begin any.
+    pub(super) fn may_begin(&self, account: &str) -> Result<(), Duration> {
+        let Some(pace) = &self.pace else { return Err(NEVER) };
+        pace.take(&account.to_owned())
     }
 }
 
@@ -99,9 +98,9 @@ mod tests {
     #[test]
     fn an_account_that_begins_too_often_is_held_up_alone() {
         let crowd = Crowd::new(5);
-        let begun = (0..20).filter(|_| crowd.may_begin("hasty")).count();
+        let begun = (0..20).filter(|_| crowd.may_begin("hasty").is_ok()).count();
         assert_eq!(begun, 5);
-        assert!(crowd.may_begin("calm"));
-        assert!(!Crowd::new(0).may_begin("anybody"));
+        assert!(crowd.may_begin("calm").is_ok());
+        assert!(Crowd::new(0).may_begin("anybody").is_err());
     }
 }

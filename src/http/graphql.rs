@@ -21,11 +21,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    App, RemoteAddr,
+    App,
     accept::{self, Events, Language, Media},
     answer,
     backend::{Backend, Operation, RequestMeta},
-    caller, guard,
+    caller,
+    client::Client,
+    guard,
     live::{events, socket},
     observe::{Observed, RequestId},
     params::{self, Params},
@@ -92,8 +94,9 @@ async fn run<B: Backend>(
             "响应类型为 application/graphql-response+json 或 application/json，请在 Accept 中声明其一",
         ));
     }
+    let client = parts.extensions.get::<Client>().copied();
     let purpose = caller::purpose(&*app.backend, &parts.headers)?;
-    let caller = caller::caller(&*app.backend, &app.keys, &parts.headers).await?;
+    let caller = caller::caller(app, &parts.headers, client).await?;
     observed.account = caller.as_ref().map(|(_, caller)| app.backend.account(caller));
     let params = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
@@ -104,7 +107,7 @@ async fn run<B: Backend>(
         request_id: request_id.text(),
         language,
         purpose,
-        remote: parts.extensions.get::<RemoteAddr>().map(|remote| remote.0),
+        client,
         document: Arc::new(nothing()),
         operation_type: OperationType::Query,
         operation_name: None,

@@ -111,6 +111,7 @@ pub fn metrics_handle() -> &'static PrometheusHandle {
             metrics::describe_histogram!(format!("{PREFIX}_{name}"), what);
         }
         super::live::describe();
+        super::pace::describe();
         handle
     })
 }

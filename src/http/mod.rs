@@ -7,6 +7,7 @@ pub mod accept;
 mod answer;
 pub mod backend;
 mod caller;
+pub mod client;
 mod crowd;
 mod documents;
 mod graphql;
@@ -15,6 +16,8 @@ pub mod health;
 mod live;
 pub mod log;
 mod observe;
+mod origins;
+mod pace;
 mod page;
 mod params;
 pub mod refusal;
@@ -22,8 +25,9 @@ pub mod serve;
 mod stalled;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -33,6 +37,8 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
+
+use ipnet::IpNet;
 
 use accept::Media;
 use backend::{Backend, Persona};
@@ -57,6 +63,12 @@ pub struct Options {
     pub introspection: bool,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
+    /// Origins whose pages may ask.
+    pub origins: Vec<String>,
+    /// Networks whose proxies are believed about who asks.
+    pub proxies: Vec<IpNet>,
+    /// How long browsers are told to insist on TLS.
+    pub hsts: Option<Duration>,
     /// The people to try as; demo mode only, because their tokens go to whoever asks.
     pub personas: Option<Vec<Persona>>,
 }
@@ -68,6 +80,8 @@ struct App<B> {
     options: Options,
     documents: documents::Documents,
     crowd: Arc<crowd::Crowd>,
+    paces: pace::Paces,
+    origins: origins::Origins,
 }
 
 /// Every route of the server.
@@ -76,7 +90,11 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     let documents = documents::Documents::new(&options.limits);
     let (graphiql, demo) = (options.graphiql, options.personas.is_some());
     let crowd = Arc::new(crowd::Crowd::new(options.limits.subscribes_per_minute));
-    let app = Arc::new(App { backend, keys, options, documents, crowd });
+    let paces = pace::Paces::new(&options.limits, &governor::clock::DefaultClock::default());
+    let origins = origins::Origins::new(&options.origins);
+    let surroundings = observe::Surroundings::new(options.hsts);
+    let app =
+        Arc::new(App { backend, keys, options, documents, crowd, paces, origins: origins.clone() });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
         .route("/healthz", get(health::healthz))
@@ -91,7 +109,12 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     if graphiql && demo {
         routes = routes.route("/graphiql/personas.json", get(page::personas::<B>));
     }
-    routes.fallback(nothing_here).layer(middleware::from_fn(observe::observe)).with_state(app)
+    let meet = middleware::from_fn_with_state(Arc::clone(&app), client::meet::<B>);
+    let mut routes = routes.fallback(nothing_here).layer(meet);
+    if !origins.is_empty() {
+        routes = routes.layer(middleware::from_fn_with_state(origins, origins::open));
+    }
+    routes.layer(middleware::from_fn_with_state(surroundings, observe::observe)).with_state(app)
 }
 
 /// The answer to every other path.

@@ -3,11 +3,15 @@
 //! A log line holds method, route, status, duration, operation and an opaque account id. It never holds variables,
 //! the text of a query, a path or a header value. Labels of metrics come from fixed lists.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::Response,
@@ -101,8 +105,25 @@ impl Drop for Running {
     }
 }
 
+/// What answers carry that depends on the settings.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings {
+    hsts: Option<HeaderValue>,
+}
+
+impl Surroundings {
+    pub(super) fn new(hsts: Option<Duration>) -> Self {
+        let value = |time: Duration| HeaderValue::try_from(format!("max-age={}", time.as_secs()));
+        Self { hsts: hsts.and_then(|time| value(time).ok()) }
+    }
+}
+
 /// The outermost layer.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State(surroundings): State<Surroundings>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let running = Running::begin();
     let id = RequestId::choose(request.headers());
@@ -116,7 +137,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         Err(_panic) => answer::refused(&caller::internal(), media, language, &id),
     };
     let observed = response.extensions_mut().remove::<Observed>().unwrap_or_default();
-    finish(&mut response, &id);
+    finish(&mut response, &id, &surroundings);
     let (status, elapsed) = (response.status(), begun.elapsed());
     let operation_type = observed.operation_label();
     metrics::counter!(
@@ -144,10 +165,13 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
 }
 
 /// Sets the request id and the headers that every answer carries.
-fn finish(response: &mut Response, id: &RequestId) {
+fn finish(response: &mut Response, id: &RequestId, surroundings: &Surroundings) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(&REQUEST_ID, value);
+    }
+    if let Some(value) = &surroundings.hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

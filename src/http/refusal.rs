@@ -3,10 +3,10 @@
 //! A [`Refusal`] never quotes what the client sent. Errors of the schema come from the backend; this module only
 //! completes them with a code and the request id.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::accept::Language;
 
@@ -69,6 +69,8 @@ pub struct Refusal {
     zh: Cow<'static, str>,
     location: Option<Pos>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The limit that was met and the seconds to wait; apart, because a refusal is passed by value everywhere.
+    limit: Option<Box<(&'static str, u64)>>,
 }
 
 impl Refusal {
@@ -87,7 +89,32 @@ impl Refusal {
             zh: zh.into(),
             location: None,
             headers: vec![],
+            limit: None,
         }
+    }
+
+    /// A refusal because of a limit that will let the same pass later, with the seconds until then.
+    pub fn limited(
+        limit: &'static str,
+        wait: Duration,
+        en: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let seconds = Self::whole_seconds(wait);
+        let mut refusal =
+            Self::transport(StatusCode::TOO_MANY_REQUESTS, Code::LimitExceeded, en, zh);
+        refusal.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        Self { limit: Some(Box::new((limit, seconds))), ..refusal }
+    }
+
+    /// A wait as `Retry-After` has it: whole seconds, and never none.
+    pub(super) fn whole_seconds(wait: Duration) -> u64 {
+        (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    }
+
+    /// The limit that was met, and the seconds after which to try again.
+    pub fn limit(&self) -> Option<(&'static str, u64)> {
+        self.limit.as_deref().copied()
     }
 
     /// A refusal of a well-formed request whose document cannot be executed.
@@ -148,6 +175,11 @@ impl Refusal {
         };
         let mut error = ServerError::new(message.as_ref(), self.location);
         mark(&mut error, self.code, request_id);
+        if let Some((limit, seconds)) = self.limit() {
+            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+            extensions.set("limit", limit);
+            extensions.set("retryAfterSeconds", seconds);
+        }
         error
     }
 }

@@ -1,7 +1,8 @@
 //! The server's loop: connections, slow clients, and a stop that finishes what runs.
 //!
-//! The server speaks HTTP/1.1 without TLS; a proxy in front does the rest. HTTP/2 without TLS is left out on purpose:
-//! telling the versions apart means reading the first bytes without any time limit.
+//! The server speaks HTTP/1.1, over TLS where it has a certificate. HTTP/2 without TLS is left out on purpose: telling
+//! the versions apart means reading the first bytes without any time limit. A client holds a place among those served
+//! from its first byte, so that one who never ends a handshake is bounded like any other.
 
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
@@ -11,13 +12,14 @@ use axum::{Router, body::Body};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tower::ServiceExt;
 
-use super::{RemoteAddr, health::metrics_handle, stalled::Stalled};
+use super::{RemoteAddr, health::metrics_handle, stalled::Stalled, tls::Tls};
 use crate::config::settings::Limits;
 
 /// Most bytes of request line and headers; holds a query of 64 kB in a `GET`, with every byte escaped.
@@ -79,6 +81,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &Limits,
+    tls: Option<Arc<Tls>>,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut connections = http1::Builder::new();
@@ -101,19 +104,18 @@ pub async fn serve(
                 let stream = Stalled::new(stream, limits.body_time);
                 let (connections, router) = (Arc::clone(&connections), router.clone());
                 let mut line = Line { _place: permit.map(Arc::new), stopping: stopping.clone() };
+                let (tls, header_time) = (tls.clone(), limits.header_time);
                 tokio::spawn(async move {
-                    let of_requests = line.clone();
-                    let answer =
-                        service_fn(move |request| answer(router.clone(), request, remote, of_requests.clone()));
-                    let connection = connections.serve_connection(TokioIo::new(stream), answer);
-                    let mut connection = pin!(connection.with_upgrades());
-                    // A connection that breaks, or whose client is too slow, is no event worth a line.
-                    tokio::select! {
-                        _broken = connection.as_mut() => {}
-                        () = line.stopped() => {
-                            connection.as_mut().graceful_shutdown();
-                            let _broken = connection.await;
-                        }
+                    let Some(tls) = tls else {
+                        return converse(&connections, stream, router, remote, line).await;
+                    };
+                    let greeted = tokio::select! {
+                        greeted = tls.greet(stream, header_time) => greeted,
+                        // Nothing was asked yet, so nothing is lost.
+                        () = line.stopped() => None,
+                    };
+                    if let Some(stream) = greeted {
+                        converse(&connections, stream, router, remote, line).await;
                     }
                 });
             }
@@ -130,6 +132,31 @@ pub async fn serve(
     };
     if time::timeout(limits.shutdown_time, finished).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
+    }
+}
+
+/// Serves the requests of one connection until it ends, or finishes what runs when the server stops.
+async fn converse<S>(
+    connections: &http1::Builder,
+    stream: S,
+    router: Router,
+    remote: SocketAddr,
+    mut line: Line,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let of_requests = line.clone();
+    let answer =
+        service_fn(move |request| answer(router.clone(), request, remote, of_requests.clone()));
+    let connection = connections.serve_connection(TokioIo::new(stream), answer);
+    let mut connection = pin!(connection.with_upgrades());
+    // A connection that breaks, or whose client is too slow, is no event worth a line.
+    tokio::select! {
+        _broken = connection.as_mut() => {}
+        () = line.stopped() => {
+            connection.as_mut().graceful_shutdown();
+            let _broken = connection.await;
+        }
     }
 }
 

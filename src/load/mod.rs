@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
+use crate::config::secret::SecretText;
 use check::next_page;
 use client::Client;
 use drive::{Lane, Plan};
@@ -70,7 +71,7 @@ pub struct LoadArgs {
     pub server_pid: Option<u32>,
     /// Address of the server's database, for its processor time; only a PostgreSQL server on this machine can be watched
     #[arg(long, value_name = "URL", env = "XUEJI_DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretText>,
     /// Address of the hand-written handler of `cargo bench --bench bare`, to compare with
     #[arg(long, value_name = "URL")]
     pub bare_url: Option<String>,
@@ -112,7 +113,7 @@ pub async fn run(args: LoadArgs) -> Result<()> {
 
 async fn measure(args: LoadArgs) -> Result<()> {
     let (targets, sample, plan) = (targets(&args)?, Sample::read(&args.sample)?, plan(&args)?);
-    let database = args.database_url.as_deref().and_then(process::local_database);
+    let database = args.database_url.as_ref().and_then(|url| process::local_database(url.reveal()));
     let mut report = Report {
         setup: Setup {
             seconds: args.seconds,

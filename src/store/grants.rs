@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+use sea_orm::{ActiveEnum, DbBackend};
 use uuid::Uuid;
+use xueji_entity::account::AccountKind;
 use xueji_entity::value::AccountId;
 
 use super::{Store, failed};
@@ -15,6 +16,15 @@ use crate::access::place::among;
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
 use crate::error::Result;
+
+/// An account that may sign in, as it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    /// Whether it is that of a program of another system.
+    pub program: bool,
+    /// The grants that hold now.
+    pub grants: Vec<Grant>,
+}
 
 impl Store {
     /// The grants of an account that hold now, records it opened among them; none when the account
@@ -26,18 +36,30 @@ impl Store {
         today: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Grant>>> {
-        Ok(self.grants_of(&[account], policy, today, now).await?.remove(&account))
+        let holding = self.holding(account, policy, today, now).await?;
+        Ok(holding.map(|holding| holding.grants))
     }
 
-    /// The grants of several accounts that hold today, in one statement; accounts that are unknown
-    /// or disabled are left out.
-    pub async fn grants_of(
+    /// The same with what is known of the account.
+    pub async fn holding(
+        &self,
+        account: AccountId,
+        policy: &Policy,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Holding>> {
+        Ok(self.holdings(&[account], policy, today, now).await?.remove(&account))
+    }
+
+    /// What several accounts hold today, in one statement; accounts that are unknown or disabled are
+    /// left out.
+    pub async fn holdings(
         &self,
         accounts: &[AccountId],
         policy: &Policy,
         today: NaiveDate,
         now: DateTime<Utc>,
-    ) -> Result<HashMap<AccountId, Vec<Grant>>> {
+    ) -> Result<HashMap<AccountId, Holding>> {
         let col = |name: &'static str| Expr::col(("g", name));
         let wanted: Vec<Uuid> = accounts.iter().map(|account| account.uuid()).collect();
         let mut query = Query::select();
@@ -55,6 +77,7 @@ impl Store {
             .expr_as(col("expires_at"), "c10")
             .expr_as(col("delegated_from_id"), "c11")
             .expr_as(Expr::col(("a", "id")), "c12")
+            .expr_as(Expr::col(("a", "kind")), "c13")
             .from_as("account", "a")
             .join_as(
                 sea_orm::JoinType::LeftJoin,
@@ -71,11 +94,14 @@ impl Store {
             .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
             .and_where(Expr::col(("a", "disabled")).eq(false))
             .union(UnionType::All, opened(&wanted, self.backend(), today, now));
-        let mut found: HashMap<AccountId, Vec<Grant>> = HashMap::new();
+        let program = AccountKind::Client.to_value();
+        let mut found: HashMap<AccountId, Holding> = HashMap::new();
         for row in &self.select_by_keys(&query).await? {
             let key = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
             let account: Uuid = row.try_get_by_index(12).map_err(failed)?;
-            let grants = found.entry(AccountId::from_uuid(account)).or_default();
+            let kind: String = row.try_get_by_index(13).map_err(failed)?;
+            let holding = found.entry(AccountId::from_uuid(account)).or_default();
+            holding.program = kind == program;
             // An account without grants is one row of nulls.
             let Some(id) = key(0)? else { continue };
             let role: String = row.try_get_by_index(1).map_err(failed)?;
@@ -94,7 +120,7 @@ impl Store {
                 Reach::School | Reach::Region => key(7)?.map(Place::Organisation),
             };
             let Some(place) = place else { continue };
-            grants.push(Grant {
+            holding.grants.push(Grant {
                 id,
                 role,
                 reach,
@@ -145,6 +171,7 @@ fn opened(
         .expr_as(col("expires_at"), "c10")
         .expr_as(none(), "c11")
         .expr_as(col("account_id"), "c12")
+        .expr_as(Expr::col(("o", "kind")), "c13")
         .from_as("access_review", "r")
         .join_as(
             sea_orm::JoinType::InnerJoin,

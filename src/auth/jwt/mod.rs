@@ -181,6 +181,14 @@ impl KeySet {
         Ok(claims)
     }
 
+    /// Whether a token has verified lately and holds still.
+    pub fn knows(&self, token: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let now = jsonwebtoken::get_current_timestamp();
+        token.len() <= MAX_TOKEN_BYTES
+            && self.verified.peek(&digest).is_some_and(|claims| now < claims.exp)
+    }
+
     fn verify_afresh(&self, token: &str, now: u64) -> Result<Claims, TokenError> {
         // `alg: none` and algorithms unknown to the library fail here already.
         let header =
@@ -224,7 +232,7 @@ impl Key {
         let text = match (&spec.key, &spec.file) {
             (Some(key), None) => key.reveal().as_bytes().to_vec(),
             (None, Some(file)) => std::fs::read(file)
-                .map_err(|error| format!("{} cannot be read ({})", file.display(), error.kind()))?,
+                .map_err(|error| format!("its file cannot be read ({})", error.kind()))?,
             (Some(_), Some(_)) | (None, None) => {
                 return Err("it needs exactly one of key and file".to_owned());
             }

@@ -85,7 +85,7 @@ pub(in crate::http) async fn open<B: Backend>(
     meta: RequestMeta,
     line: Option<Line>,
 ) -> Result<Response, Refusal> {
-    let place = place_of(app, meta.remote)?;
+    let place = place_of(app, meta.client)?;
     let (language, request_id) = (meta.language, Arc::clone(&meta.request_id));
     let stream = match open_stream(app, caller, operation, meta, "sse").await {
         Ok(stream) => stream,

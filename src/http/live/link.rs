@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -19,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Note, full, open,
+    FULL, Note, full, open,
     protocol::{self, Close},
 };
 use crate::{
@@ -30,6 +29,7 @@ use crate::{
         answer::{self, Told},
         backend::{Backend, RequestMeta, Step},
         caller,
+        client::Client,
         graphql::{admit, nothing, too_slow},
         observe::{Observed, RequestId},
         params::Params,
@@ -43,7 +43,7 @@ pub(super) struct Link<B> {
     pub(super) request_id: RequestId,
     pub(super) language: Language,
     pub(super) purpose: Option<Arc<str>>,
-    pub(super) remote: Option<SocketAddr>,
+    pub(super) client: Option<Client>,
     pub(super) claims: Arc<Claims>,
     pub(super) out: mpsc::Sender<String>,
     pub(super) operations: Mutex<Operations>,
@@ -78,6 +78,7 @@ impl<B: Backend> Link<B> {
         if operations.running.len() >= most {
             let refusal = full(
                 "streams",
+                FULL,
                 format!("{most} operations run on this connection; complete one first"),
                 format!("此连接上已有 {most} 个操作，请先结束一个"),
             );
@@ -129,13 +130,17 @@ impl<B: Backend> Link<B> {
             request_id: Arc::clone(&request_id),
             language: self.language,
             purpose: self.purpose.clone(),
-            remote: self.remote,
+            client: self.client,
             document: Arc::new(nothing()),
             operation_type: OperationType::Query,
             operation_name: None,
         };
+        // Each operation counts like a request of its own.
+        if let Err(refusal) = self.app.paces.address(self.client) {
+            return refused(&refusal);
+        }
         // The account may have changed since the connection was granted.
-        let caller = match caller::again(&*self.app.backend, &self.claims).await {
+        let caller = match caller::again(&self.app, &self.claims, self.client).await {
             Ok(caller) => caller,
             Err(refusal) => return refused(&refusal),
         };

@@ -19,17 +19,21 @@ use super::{
     accept::Language,
     answer::{self, Told},
     backend::{Backend, Operation, RequestMeta, Steps},
+    client::Client,
     crowd::{Guest, Pass},
     graphql::too_slow,
     health::PREFIX,
     observe::Observed,
-    refusal::{Code, Refusal},
+    refusal::Refusal,
     serve::Line,
 };
 use crate::auth::jwt::Claims;
 
 /// Longest sleep at once: the system's clock may be set meanwhile.
 const NAP: Duration = Duration::from_secs(60);
+
+/// When to come again for a place: nobody knows when somebody leaves.
+const FULL: Duration = Duration::from_secs(5);
 
 /// Explains the metrics of this module.
 pub(super) fn describe() {
@@ -66,23 +70,20 @@ async fn stopped(line: &mut Option<Line>) {
 }
 
 /// A limit that was met, with what to do.
-fn full(limit: &'static str, en: String, zh: String) -> Refusal {
+fn full(limit: &'static str, wait: Duration, en: String, zh: String) -> Refusal {
     metrics::counter!(format!("{PREFIX}_live_refused_total"), "limit" => limit).increment(1);
-    Refusal::transport(axum::http::StatusCode::TOO_MANY_REQUESTS, Code::LimitExceeded, en, zh)
-        .header(axum::http::header::RETRY_AFTER, super::RETRY_AFTER_SECONDS)
+    Refusal::limited(limit, wait, en, zh)
 }
 
 /// A place for one more connection from an address.
-fn place_of<B>(
-    app: &App<B>,
-    remote: Option<std::net::SocketAddr>,
-) -> Result<Option<Pass>, Refusal> {
-    let Some(remote) = remote else { return Ok(None) };
+fn place_of<B>(app: &App<B>, client: Option<Client>) -> Result<Option<Pass>, Refusal> {
+    let Some(client) = client else { return Ok(None) };
     let most = app.options.limits.live_per_address;
-    let entered = app.crowd.enter(Guest::Address(remote.ip()), most);
+    let entered = app.crowd.enter(Guest::Address(client), most);
     entered.map(Some).ok_or_else(|| {
         full(
             "live_per_address",
+            FULL,
             format!("{most} live connections are open from this address; close one first"),
             format!("此地址已有 {most} 个实时连接，请先关闭一个"),
         )
@@ -118,14 +119,16 @@ async fn open<B: Backend>(
     let place = app.crowd.enter(Guest::Account(account.clone()), most).ok_or_else(|| {
         NotOpened::Refused(full(
             "streams_per_account",
+            FULL,
             format!("{most} subscriptions of this account are open; end one first"),
             format!("此账户已有 {most} 个订阅，请先结束一个"),
         ))
     })?;
-    if !app.crowd.may_begin(&account) {
+    if let Err(wait) = app.crowd.may_begin(&account) {
         let most = limits.subscribes_per_minute;
         return Err(NotOpened::Refused(full(
             "subscribes_per_minute",
+            wait,
             format!("an account begins at most {most} subscriptions in a minute; wait a moment"),
             format!("每个账户每分钟最多发起 {most} 个订阅，请稍后再试"),
         )));

@@ -6,7 +6,6 @@
 
 use std::{
     future::Future,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     time::Duration,
@@ -39,11 +38,12 @@ use super::{
     stopped,
 };
 use crate::http::{
-    App, RemoteAddr,
+    App,
     accept::{self, Language, Media},
     answer,
     backend::Backend,
     caller,
+    client::Client,
     crowd::Pass,
     health::PREFIX,
     observe::RequestId,
@@ -84,7 +84,7 @@ async fn accept<B: Backend>(
     request_id: &RequestId,
 ) -> Result<Response, Refusal> {
     let (mut parts, _body) = request.into_parts();
-    if !same_origin(&parts.headers) {
+    if !same_origin(&parts.headers) && app.origins.named(&parts.headers).is_none() {
         return Err(Refusal::transport(
             StatusCode::FORBIDDEN,
             Code::Forbidden,
@@ -93,11 +93,11 @@ async fn accept<B: Backend>(
         ));
     }
     // A token in the handshake that leads nowhere is refused like that of any other request.
-    caller::caller(&*app.backend, &app.keys, &parts.headers).await?;
+    let client = parts.extensions.get::<Client>().copied();
+    caller::caller(&app, &parts.headers, client).await?;
     caller::purpose(&*app.backend, &parts.headers)?;
-    let remote = parts.extensions.get::<RemoteAddr>().map(|remote| remote.0);
     let line = parts.extensions.get::<Line>().cloned();
-    let place = place_of(&app, remote)?;
+    let place = place_of(&app, client)?;
     let upgrade =
         WebSocketUpgrade::from_request_parts(&mut parts, &()).await.map_err(|_detail| {
             Refusal::transport(
@@ -121,7 +121,7 @@ async fn accept<B: Backend>(
         request_id: request_id.clone(),
         language,
         headers: parts.headers,
-        remote,
+        client,
         line,
         known,
         _place: place,
@@ -129,7 +129,7 @@ async fn accept<B: Backend>(
     Ok(upgrade.on_upgrade(|socket| connection.run(socket)))
 }
 
-/// A browser says which page asks; only pages of this server may. Other clients say nothing.
+/// A browser says which page asks; only pages of this server may, and those that the settings name. Other clients say nothing.
 fn same_origin(headers: &HeaderMap) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).into_iter();
     let Some(origin) = origins.next() else { return true };
@@ -146,7 +146,7 @@ struct Connection<B> {
     request_id: RequestId,
     language: Language,
     headers: HeaderMap,
-    remote: Option<SocketAddr>,
+    client: Option<Client>,
     line: Option<Line>,
     /// Whether the client speaks the protocol.
     known: bool,
@@ -310,11 +310,13 @@ impl<B: Backend> Connection<B> {
                 return Err(Close::Forbidden("Forbidden: handshake and payload hold two tokens"));
             }
         }
-        let known = caller::caller(&*self.app.backend, &self.app.keys, &headers).await;
+        let known = caller::caller(&self.app, &headers, self.client).await;
         let claims = match known {
             Ok(Some((claims, _))) => claims,
             Ok(None) => return Err(Close::Forbidden("Forbidden: a token is needed")),
-            Err(refusal) if refusal.code() == Code::Unavailable => return Err(Close::TryAgain),
+            Err(refusal) if matches!(refusal.code(), Code::Unavailable | Code::LimitExceeded) => {
+                return Err(Close::TryAgain);
+            }
             Err(refusal) if refusal.code() == Code::Internal => return Err(Close::Internal),
             Err(_refusal) => return Err(Close::Forbidden("Forbidden: the token is not accepted")),
         };
@@ -329,7 +331,7 @@ impl<B: Backend> Connection<B> {
             request_id: self.request_id.clone(),
             language,
             purpose,
-            remote: self.remote,
+            client: self.client,
             claims,
             out: out.clone(),
             operations: Mutex::default(),

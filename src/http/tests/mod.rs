@@ -1,11 +1,14 @@
 //! The routes as a client sees them, in front of a small backend.
 
+mod door;
 mod graphql;
 mod server;
 mod surroundings;
+mod tls;
 
 use std::{
     collections::BTreeSet,
+    net::IpAddr,
     sync::{Arc, Mutex, Once},
     time::Duration,
 };
@@ -130,6 +133,10 @@ impl Backend for Fake {
         }
     }
 
+    fn is_program(&self, caller: &String) -> bool {
+        caller.starts_with("program")
+    }
+
     fn account(&self, caller: &String) -> String {
         format!("id-of-{caller}")
     }
@@ -206,7 +213,22 @@ impl Site {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Reply {
+        self.send_from(None, method, uri, headers, body).await
+    }
+
+    /// The same by a connection from an address.
+    async fn send_from(
+        &self,
+        address: Option<&str>,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(uri);
+        if let Some(address) = address {
+            request = request.extension(RemoteAddr((address.parse::<IpAddr>().unwrap(), 1).into()));
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -27,7 +27,7 @@ async fn start(limits: Limits) -> Running {
     let router = Site::with(Options { limits: limits.clone(), ..Options::default() }).router;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        serve(listener, router, &limits, async {
+        serve(listener, router, &limits, None, async {
             let _either = stopped.await;
         })
         .await;

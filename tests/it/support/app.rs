@@ -25,6 +25,7 @@ use xueji::access::view::Noun;
 use xueji::auth::jwt::signer::Signer;
 use xueji::auth::jwt::{Claims, KeySet};
 use xueji::clock::Clock;
+use xueji::config::door::Rate;
 use xueji::config::settings::{Exceptional, Jwt, Limits};
 use xueji::demo::{Sealer, Size, load};
 use xueji::domain::policy::{Keeper, Origin};
@@ -154,6 +155,19 @@ impl Hand {
     /// Moves it on.
     pub(crate) fn on(self, by: TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// The same limits without those on the pace of requests, unless a test is about them: tests send what they like.
+fn unhurried(limits: Limits) -> Limits {
+    let usual = Limits::default();
+    let unless = |rate: Rate, usual: Rate| if rate == usual { Rate::OFF } else { rate };
+    Limits {
+        account_rate: unless(limits.account_rate, usual.account_rate),
+        client_rate: unless(limits.client_rate, usual.client_rate),
+        address_rate: unless(limits.address_rate, usual.address_rate),
+        sign_in_rate: unless(limits.sign_in_rate, usual.sign_in_rate),
+        ..limits
     }
 }
 
@@ -300,7 +314,8 @@ impl App {
             leeway: Duration::from_secs(5),
         };
         let verifier = Arc::new(KeySet::new(&settings, 1 << 20).unwrap());
-        let options = Options { limits, introspection: true, graphiql: false, personas: None };
+        let options =
+            Options { limits: unhurried(limits), introspection: true, ..Options::default() };
         let router = router(Arc::clone(&app), Arc::clone(&verifier), options);
         let upkeep = match upkeep {
             true => xueji::upkeep::start_without_nights(&app),
@@ -311,7 +326,13 @@ impl App {
 
     /// The routes of the application under other limits.
     pub(crate) fn router_within(&self, limits: Limits) -> Router {
-        let options = Options { limits, introspection: true, graphiql: false, personas: None };
+        let options =
+            Options { limits: unhurried(limits), introspection: true, ..Options::default() };
+        self.router_by(options)
+    }
+
+    /// The routes of the application that behave otherwise.
+    pub(crate) fn router_by(&self, options: Options) -> Router {
         router(Arc::clone(&self.app), Arc::clone(&self.verifier), options)
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
@@ -24,6 +25,7 @@ use uuid::Uuid;
 use xueji::auth::jwt::Claims;
 use xueji::clock::Clock;
 use xueji::config::settings::Limits;
+use xueji::http::Options;
 use xueji::http::serve::{bind, serve};
 use xueji_entity::outbox;
 use xueji_entity::value::StudentId;
@@ -84,17 +86,14 @@ impl App {
 
     /// Listens, with other limits.
     pub(crate) async fn serve_within(&self, limits: Limits) -> Site {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let router = self.router_within(limits.clone());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(async move {
-            serve(listener, router, &limits, async {
-                let _either = stopped.await;
-            })
-            .await;
-        });
-        Site { address, stop: Some(stop), task }
+        serve_routes(router, limits).await
+    }
+
+    /// Listens, and behaves otherwise.
+    pub(crate) async fn serve_by(&self, options: Options) -> Site {
+        let limits = options.limits.clone();
+        serve_routes(self.router_by(options), limits).await
     }
 
     /// Waits until so many subscriptions are open in the process.
@@ -118,6 +117,19 @@ impl App {
         };
         row.insert(self.db()).await.unwrap();
     }
+}
+
+async fn serve_routes(router: Router, limits: Limits) -> Site {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        serve(listener, router, &limits, None, async {
+            let _either = stopped.await;
+        })
+        .await;
+    });
+    Site { address, stop: Some(stop), task }
 }
 
 impl Site {

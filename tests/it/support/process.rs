@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 use xueji::auth::jwt::Claims;
@@ -50,39 +52,64 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     /// Where it listens: on a port that was free when it took it.
     pub(crate) address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Starts `serve` with these settings in a folder, and waits until it says where it listens.
-    pub(crate) fn start(folder: &Path, args: &[String]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_xueji"))
-            .env_clear()
-            .current_dir(folder)
-            .arg("serve")
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
+    /// Starts a server, and waits until it says where it listens.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let address = loop {
-            let mut line = String::new();
-            if log.read_line(&mut line).unwrap() == 0 {
+            let Some(line) = lines.next().transpose().unwrap() else {
                 panic!("the server has ended: {:?} {said}", child.wait());
-            }
+            };
+            said.extend([&line, "\n"]);
             if line.contains("\"listening\"") {
                 let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-                let address = line["address"].as_str().or(line["fields"]["address"].as_str());
-                break address.unwrap().parse().unwrap();
+                break line["address"].as_str().unwrap().parse().unwrap();
             }
-            said.push_str(&line);
         };
-        // A server whose log nobody reads would stand still. The thread ends with the log.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, address }
+        // A server whose log nobody reads would stand still.
+        let log = Arc::new(Mutex::new(said));
+        let reader = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || {
+                for line in lines.map_while(Result::ok) {
+                    log.lock().unwrap().extend([&line, "\n"]);
+                }
+            }
+        });
+        Self { child, address, log, reader: Some(reader) }
     }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// Waits until it ends; all that it has logged.
+    pub(crate) fn ended(mut self) -> String {
+        self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        self.log()
+    }
+}
+
+/// The command that serves with these settings in a folder.
+pub(crate) fn serve(folder: &Path, args: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
+    command.env_clear().current_dir(folder).arg("serve").args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 impl Drop for Running {
@@ -108,7 +135,12 @@ impl Program {
 
     /// Starts it, under the policy inside the program.
     pub(crate) fn start(&self) -> Running {
-        Running::start(self.folder.path(), &self.args)
+        Running::of(self.command())
+    }
+
+    /// The command that starts it.
+    pub(crate) fn command(&self) -> Command {
+        serve(self.folder.path(), &self.args)
     }
 
     /// A token for an account, good for an hour of the real day.

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::app::PATIENCE;
-use super::process::Running;
+use super::process::{Running, serve};
 
 /// A server, and what one asks it.
 pub(crate) struct Server(Running);
@@ -19,7 +18,7 @@ impl Server {
         let mut args = super::process::settings(folder, url);
         args.extend(["--policies".to_owned(), policies.path().to_str().unwrap().to_owned()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        Self(Running::start(folder, &args))
+        Self(Running::of(serve(folder, &args)))
     }
 
     /// Where it listens.
@@ -81,7 +80,6 @@ impl Server {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.0.child.id().to_string();
-        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+        self.0.signal(name);
     }
 }
