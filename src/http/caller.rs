@@ -152,6 +152,7 @@ pub(super) fn purpose<B: Backend>(
     backend: &B,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<str>>, Refusal> {
+    const FIELD: &str = "Xueji-Purpose";
     let mut values = headers.get_all("xueji-purpose").into_iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -165,7 +166,8 @@ pub(super) fn purpose<B: Backend>(
             Code::InvalidInput,
             "the Xueji-Purpose header holds one code of a purpose, in small letters, digits and _",
             "Xueji-Purpose 请求头须为一个用途代码，由小写字母、数字和下划线组成",
-        ));
+        )
+        .of_field(FIELD));
     }
     if !backend.knows_purpose(code) {
         return Err(Refusal::transport(
@@ -173,7 +175,8 @@ pub(super) fn purpose<B: Backend>(
             Code::InvalidInput,
             "the Xueji-Purpose header names a purpose that the policy does not know; viewer.purposes lists those it knows",
             "Xueji-Purpose 请求头中的用途不在策略之内；可用的用途见 viewer.purposes",
-        ));
+        )
+        .of_field(FIELD));
     }
     Ok(Some(code.into()))
 }

@@ -69,8 +69,17 @@ pub struct Refusal {
     zh: Cow<'static, str>,
     location: Option<Pos>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The limit that was met and the seconds to wait; apart, because a refusal is passed by value everywhere.
-    limit: Option<Box<(&'static str, u64)>>,
+    /// What programs read beside the code; apart, because a refusal is passed by value everywhere.
+    beside: Option<Box<Beside>>,
+}
+
+/// What an error says to programs beside its code.
+#[derive(Clone, Copy, Debug)]
+enum Beside {
+    /// The limit that was met, and the seconds to wait.
+    Limit(&'static str, u64),
+    /// The part of the request that is wrong.
+    Field(&'static str),
 }
 
 impl Refusal {
@@ -89,7 +98,7 @@ impl Refusal {
             zh: zh.into(),
             location: None,
             headers: vec![],
-            limit: None,
+            beside: None,
         }
     }
 
@@ -104,7 +113,7 @@ impl Refusal {
         let mut refusal =
             Self::transport(StatusCode::TOO_MANY_REQUESTS, Code::LimitExceeded, en, zh);
         refusal.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
-        Self { limit: Some(Box::new((limit, seconds))), ..refusal }
+        Self { beside: Some(Box::new(Beside::Limit(limit, seconds))), ..refusal }
     }
 
     /// A wait as `Retry-After` has it: whole seconds, and never none.
@@ -114,7 +123,16 @@ impl Refusal {
 
     /// The limit that was met, and the seconds after which to try again.
     pub fn limit(&self) -> Option<(&'static str, u64)> {
-        self.limit.as_deref().copied()
+        match self.beside.as_deref() {
+            Some(Beside::Limit(limit, seconds)) => Some((limit, *seconds)),
+            Some(Beside::Field(_)) | None => None,
+        }
+    }
+
+    /// Names the part of the request that is wrong.
+    #[must_use]
+    pub fn of_field(self, field: &'static str) -> Self {
+        Self { beside: Some(Box::new(Beside::Field(field))), ..self }
     }
 
     /// A refusal of a well-formed request whose document cannot be executed.
@@ -175,10 +193,14 @@ impl Refusal {
         };
         let mut error = ServerError::new(message.as_ref(), self.location);
         mark(&mut error, self.code, request_id);
-        if let Some((limit, seconds)) = self.limit() {
-            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-            extensions.set("limit", limit);
-            extensions.set("retryAfterSeconds", seconds);
+        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+        match self.beside.as_deref() {
+            Some(Beside::Limit(limit, seconds)) => {
+                extensions.set("limit", *limit);
+                extensions.set("retryAfterSeconds", *seconds);
+            }
+            Some(Beside::Field(field)) => extensions.set("field", *field),
+            None => {}
         }
         error
     }

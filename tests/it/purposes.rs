@@ -156,6 +156,7 @@ async fn an_unknown_purpose_is_refused_before_any_statement() {
         assert_eq!(app.store().statements(), before, "{code}");
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{code}: {}", answer.text);
         assert_eq!(answer.code(), "INVALID_INPUT", "{code}: {}", answer.text);
+        assert_eq!(answer.error()["extensions"]["field"], "Xueji-Purpose", "{code}");
         assert!(answer.message().contains("Xueji-Purpose"), "{code}: {}", answer.text);
         assert!(answer.body["data"].is_null(), "{}", answer.text);
     }
