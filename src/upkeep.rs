@@ -72,7 +72,10 @@ async fn keys(app: Arc<App>) {
             Ok(()) => failing = false,
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::error!(error = format!("{error:#}"), "the data keys cannot be followed");
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "the data keys cannot be followed"
+                    );
                 }
             }
         }

@@ -236,8 +236,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Migrator::up(&db, None).await.map_err(start::database_error)?;
 
     let clock = Clock::system(Flags::default().time_zone()?);
-    let codec =
-        start::codec(&db, &keys.lookup, &keys.master, DataCipher::default(), clock).await?;
+    let codec = start::codec(&db, &keys.lookup, &keys.master, DataCipher::default(), clock).await?;
     let size = Size {
         counties: args.size.counties,
         schools: args.size.schools,

@@ -51,7 +51,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Rewrap { new_master_key_file, flags } => {
             let flags = flags.read()?;
             let to = SecretKey::from_file(&new_master_key_file);
-            let to = to.map_err(|why| anyhow::anyhow!("The new master key cannot be used: {why}"))?;
+            let to =
+                to.map_err(|why| anyhow::anyhow!("The new master key cannot be used: {why}"))?;
             let from = master(&flags)?;
             let db = database(&flags).await?;
             let count = rewrap(&db, &from, &LocalMaster::new(&to), now(&flags)?).await;

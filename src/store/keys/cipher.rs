@@ -84,13 +84,7 @@ impl DataKey {
         Ok(Self { id, cipher })
     }
 
-    pub(super) fn seal(
-        &self,
-        table: &str,
-        column: &str,
-        row: Uuid,
-        bare: &str,
-    ) -> Result<Vec<u8>> {
+    pub(super) fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Result<Vec<u8>> {
         const BEFORE: usize = HEAD + NONCE;
         let nonce: [u8; NONCE] = rand::rng().random();
         let mut out = Vec::with_capacity(BEFORE + bare.len() + TAG);
@@ -103,8 +97,8 @@ impl DataKey {
             Cipher::Aes(cipher) => cipher.encrypt_inout_detached(&nonce.into(), &place, text),
             Cipher::Sm4(cipher) => cipher.encrypt_inout_detached(&nonce.into(), &place, text),
         };
-        let tag = tag
-            .map_err(|_opaque| Error::internal(format!("{table}.{column} cannot be sealed")))?;
+        let tag =
+            tag.map_err(|_opaque| Error::internal(format!("{table}.{column} cannot be sealed")))?;
         out.extend_from_slice(&tag);
         Ok(out)
     }

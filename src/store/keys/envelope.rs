@@ -33,11 +33,7 @@ impl Ring {
     }
 
     /// The keys of a database; those that are at hand already are not unwrapped again.
-    async fn of(
-        stored: &[Stored],
-        known: &Self,
-        master: &dyn MasterKey,
-    ) -> Result<Self, Refusal> {
+    async fn of(stored: &[Stored], known: &Self, master: &dyn MasterKey) -> Result<Self, Refusal> {
         let mut ring = Self::default();
         for one in stored {
             let key = match known.get(one.id) {
@@ -100,12 +96,7 @@ impl EnvelopeCodec {
     }
 
     /// A codec over one key that is at hand, for what stands on no database: tests and benchmarks.
-    pub fn over(
-        lookup: [u8; 32],
-        id: u32,
-        algorithm: DataCipher,
-        key: &[u8],
-    ) -> Result<Self> {
+    pub fn over(lookup: [u8; 32], id: u32, algorithm: DataCipher, key: &[u8]) -> Result<Self> {
         let key = Arc::new(DataKey::new(id, algorithm, key)?);
         let ring = Ring { keys: vec![Arc::clone(&key)], active: Some(key) };
         Ok(Self { lookup, ring: ArcSwap::from_pointee(ring), source: None })

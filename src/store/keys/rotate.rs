@@ -169,9 +169,9 @@ impl Rotation {
         let tables = tables(self.registry);
         let names_of = tables.iter().map(|sealed| sealed.table);
         let clear = known.is_empty().then_some(HISTORY);
-        let rows = names_of.chain(clear).map(|table| -> Vec<Value> {
-            vec![i64::from(id).into(), table.into(), false.into()]
-        });
+        let rows = names_of
+            .chain(clear)
+            .map(|table| -> Vec<Value> { vec![i64::from(id).into(), table.into(), false.into()] });
         let columns = names(&["key_id", "table_name", "done"]);
         insert(&tx, self.master.as_ref(), id, self.cipher, State::Arriving, now).await?;
         tx.execute(&insert_into("key_rewrite", columns, rows)?).await.map_err(failed)?;
@@ -251,8 +251,7 @@ impl Rotation {
         go_on: bool,
         progress: &mut Progress,
     ) -> Result<u64, Refusal> {
-        let mut after =
-            if go_on { self.reached(keys.new.id, sealed.table).await? } else { None };
+        let mut after = if go_on { self.reached(keys.new.id, sealed.table).await? } else { None };
         let mut moved = 0;
         loop {
             let tx = immediate(&self.db).await?;

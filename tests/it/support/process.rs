@@ -25,6 +25,8 @@ pub(crate) fn settings(folder: &Path, url: &str) -> Vec<String> {
         &"0123456789abcdef".repeat(4),
         "--lookup-key",
         &"fedcba9876543210".repeat(4),
+        "--master-key",
+        super::keys::MASTER,
         "--jwt-key",
         &format!("main:EdDSA:{}", key.display()),
         "--jwt-issuer",
