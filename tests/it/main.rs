@@ -49,6 +49,7 @@ mod reveal;
 mod rows;
 mod schema;
 mod scores;
+mod secrecy;
 mod snapshots;
 mod solver;
 mod statements;

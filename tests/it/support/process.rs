@@ -89,6 +89,11 @@ impl Program {
         Server(child)
     }
 
+    /// Its settings.
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
+    }
+
     fn place(&self) -> &Path {
         self.folder.path()
     }
