@@ -111,6 +111,11 @@ async fn list(flags: Flags) -> anyhow::Result<()> {
 async fn rotate(flags: Flags) -> anyhow::Result<()> {
     let master = master(&flags)?;
     let db = database(&flags).await?;
+    let (known, unfinished) = listed(&db).await?;
+    let first = known.first().map(|key| key.id);
+    // A registry in the clear is brought over with no server on it; on a SQLite file that is held to.
+    let from_clear = first.is_none() || unfinished == first;
+    let _sole = if from_clear { start::sole(flags.database()?.0.reveal())? } else { None };
     let rotation = Rotation {
         db,
         registry: &REGISTRY,

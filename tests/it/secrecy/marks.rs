@@ -12,6 +12,11 @@ pub(super) fn sealed(truth: &Truth) -> Vec<String> {
     texts(truth, |kind| matches!(kind, Kind::Sealed { .. }))
 }
 
+/// Those of them that are no six digits, which stand in the fractions of a log's times by chance.
+pub(super) fn long(marks: &[String]) -> Vec<String> {
+    marks.iter().filter(|mark| mark.len() > 8).cloned().collect()
+}
+
 /// The names of pupils, which are not sealed: what the search finds if it finds anything.
 pub(super) fn open(truth: &Truth) -> Vec<String> {
     let names = texts(truth, |kind| matches!(kind, Kind::Text(Some(_))));
@@ -75,7 +80,7 @@ impl<'b> Finder<'b> {
     /// Six digits are somewhere in any long row of hexadecimal digits; longer marks are nowhere by chance.
     fn by_itself(&self, at: usize, mark: &str) -> bool {
         let digit = |at: usize| self.bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-        mark.len() > 8 || !(at > 0 && digit(at - 1)) && !digit(at + mark.len())
+        mark.len() > 8 || !(at > 0 && digit(at - 1) || digit(at + mark.len()))
     }
 }
 

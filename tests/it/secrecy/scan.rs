@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use xueji::store::codec::Codec;
 use xueji::store::connect::connect;
 
-use super::marks::{dump, files, found, open, sealed};
+use super::marks::{dump, files, found, long, open, sealed};
 use crate::support::app::App;
 use crate::support::document::{self, LISTS, everything, noun};
 use crate::support::everybody::everybody;
@@ -109,7 +109,7 @@ async fn nothing_that_a_thief_carries_away_holds_a_sealed_value() {
             assert!(names.iter().any(|name| name.ends_with(end)), "{end} in {names:?}");
         }
     }
-    none_in("the log", logs::text().as_bytes(), &marks);
+    none_in("the log", logs::text().as_bytes(), &long(&marks));
 
     // The search finds what is not sealed, in a table and in the file.
     let names = open(&truth);
@@ -154,7 +154,7 @@ async fn post(program: &Program, token: &str, document: &str) -> Option<String> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_logs_everything_leaves_no_sealed_value_in_its_files() {
     let (app, seed) = App::school().await;
-    let marks = sealed(&Truth::of(&app).await);
+    let marks = long(&sealed(&Truth::of(&app).await));
     let account = app.registrar(seed.schools[0].id).account().await;
     let home = TempDir::new().unwrap();
     let program = Program::on(&app.place().url, &["--log-filter", "trace"]);
