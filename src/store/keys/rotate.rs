@@ -105,7 +105,11 @@ impl Keys {
 impl Rotation {
     /// Runs it to its end, or goes on with one that was interrupted.
     pub async fn run(&self, now: DateTime<Utc>) -> Result<Rotated, Refusal> {
-        let (target, resumed) = self.begin(now).await?;
+        let (target, resumed) = match self.begin(now).await {
+            // The same command runs twice, and the other was quicker: its key is gone on with.
+            Err(Refusal::Failed(Error::Conflict { .. })) => self.begin(now).await?,
+            begun => begun?,
+        };
         let (keys, state) = self.keys(target).await?;
         if state == State::Arriving {
             // On a registry in the clear no server of this version runs.
@@ -200,19 +204,23 @@ impl Rotation {
     /// From here on the new key seals, and the one before it opens only.
     async fn activate(&self, target: u32, now: DateTime<Utc>) -> Result<(), Refusal> {
         let tx = immediate(&self.db).await?;
-        let was = State::Active.word();
-        for (from, to, id) in
-            [(was, State::Retired, None), (State::Arriving.word(), State::Active, Some(target))]
-        {
+        let arriving = |key: &Stored| key.id == target && key.state == State::Arriving;
+        if !stored(&tx).await?.iter().any(arriving) {
+            // The same command runs twice, and the other was quicker.
+            return Ok(tx.rollback().await.map_err(failed)?);
+        }
+        let this = || Expr::col("id").eq(i64::from(target));
+        for (which, from, to) in [
+            (this().not(), State::Active, State::Retired),
+            (this(), State::Arriving, State::Active),
+        ] {
             let mut update = Query::update();
             update
                 .table("data_key")
                 .value("state", to.word())
                 .and_where(Expr::col("kind").eq(super::KIND))
-                .and_where(Expr::col("state").eq(from));
-            if let Some(id) = id {
-                update.and_where(Expr::col("id").eq(i64::from(id)));
-            }
+                .and_where(Expr::col("state").eq(from.word()))
+                .and_where(which);
             tx.execute(&update).await.map_err(failed)?;
         }
         on_record(&tx, "keys.activate", target, now).await?;
@@ -254,7 +262,6 @@ impl Rotation {
         let mut after = if go_on { self.reached(keys.new.id, sealed.table).await? } else { None };
         let mut moved = 0;
         loop {
-            let tx = immediate(&self.db).await?;
             let mut query = Query::select();
             if sealed.of_student {
                 query.expr_as(Expr::col("student_id"), "c0");
@@ -267,14 +274,19 @@ impl Rotation {
             }
             query.from(sealed.table).and_where(stale(sealed, keys.new.id));
             page(&mut query, sealed.of_student, after, self.batch);
-            let rows = tx.query_all(&query).await.map_err(failed)?;
+            // Read before the transaction: a look through a large table holds up nobody who writes.
+            let rows = self.db.query_all(&query).await.map_err(failed)?;
+            if rows.is_empty() {
+                return Ok(moved);
+            }
+            let tx = immediate(&self.db).await?;
             let mut changed = 0;
             for row in &rows {
                 let key = row_key(row)?;
                 changed += self.row(&tx, sealed, keys, key, row).await?;
                 after = Some(key);
             }
-            if go_on && !rows.is_empty() {
+            if go_on {
                 remember(&tx, keys.new.id, sealed.table, after).await?;
             }
             tx.commit().await.map_err(failed)?;
@@ -335,18 +347,19 @@ impl Rotation {
         let mut after = self.reached(keys.new.id, HISTORY).await?;
         let mut moved = 0;
         loop {
-            let tx = immediate(&self.db).await?;
             let mut query = history::select();
             page(&mut query, true, after, self.batch);
-            let rows = tx.query_all(&query).await.map_err(failed)?;
+            let rows = self.db.query_all(&query).await.map_err(failed)?;
+            if rows.is_empty() {
+                return Ok(moved);
+            }
+            let tx = immediate(&self.db).await?;
             for row in &rows {
                 let key = row_key(row)?;
                 moved += history::rewrite(&tx, self.registry, keys, key, row).await?;
                 after = Some(key);
             }
-            if !rows.is_empty() {
-                remember(&tx, keys.new.id, HISTORY, after).await?;
-            }
+            remember(&tx, keys.new.id, HISTORY, after).await?;
             tx.commit().await.map_err(failed)?;
             let seen = rows.len() as u64;
             progress.add(seen);

@@ -169,6 +169,19 @@ async fn what_was_interrupted_goes_on_where_it_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_given_twice_at_once_changes_the_key_once() {
+    let (app, _seed) = App::school_of(Shape { classes: 1, students: 4 }).await;
+    let before = values(&app).await;
+    let two = [(); 2].map(|()| rotation(&app, DataCipher::Aes256Gcm, 3));
+    let (one, other) = tokio::join!(two[0].run(clock().now()), two[1].run(clock().now()));
+    assert_eq!((one.unwrap().key, other.unwrap().key), (2, 2));
+    let states: Vec<_> = keys(app.db()).await.unwrap().iter().map(|key| key.state).collect();
+    assert_eq!(states, [State::Retired, State::Active]);
+    assert_eq!(under(app.db()).await.into_keys().collect::<Vec<_>>(), [2]);
+    assert_eq!(values(&app).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_moves_to_sm4_and_back() {
     let (app, seed) = App::school_of(Shape { classes: 1, students: 2 }).await;
     let before = values(&app).await;
