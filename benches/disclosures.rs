@@ -25,15 +25,17 @@ use xueji::access::opaque::Opaque;
 use xueji::access::policy::Policy;
 use xueji::app::App;
 use xueji::clock::Clock;
+use xueji::config::settings::DataCipher;
 use xueji::demo::{Sealer, Size, load};
 use xueji::domain::Cx;
 use xueji::graphql::{Limits, REGISTRY, XuejiSchema, build_schema};
 use xueji::http::accept::Language;
 use xueji::http::backend::{Backend, RequestMeta};
 use xueji::store::Store;
-use xueji::store::codec::{Codec, PlainCodec};
+use xueji::store::codec::Codec;
 use xueji::store::connect::{connect, connect_keyed};
 use xueji::store::disclosures::Disclosures;
+use xueji::store::keys::envelope::EnvelopeCodec;
 use xueji_entity::access_grant;
 use xueji_migration::{Migrator, MigratorTrait};
 
@@ -61,11 +63,11 @@ struct Args {
     bench: bool,
 }
 
-struct DemoSealer(PlainCodec);
+struct DemoSealer(Arc<EnvelopeCodec>);
 
 impl Sealer for DemoSealer {
-    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8> {
-        self.0.seal(table, column, row, bare)
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Result<Vec<u8>> {
+        Ok(self.0.seal(table, column, row, bare)?)
     }
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
@@ -142,11 +144,11 @@ impl Bench {
         let db = connect(url, if postgres { 12 } else { 4 }).await?;
         Migrator::up(&db, None).await?;
         let size = Size { schools: 20, scores: 9, days: 5, ..Size::default() };
-        let sealer = Arc::new(DemoSealer(PlainCodec::new(KEY)));
+        let codec = Arc::new(EnvelopeCodec::over(KEY, 1, DataCipher::Aes256Gcm, &KEY)?);
+        let sealer = Arc::new(DemoSealer(Arc::clone(&codec)));
         load::ensure(&load::bulk(db.clone()), &size, clock.today(), sealer).await?;
         let log = Disclosures::beside(url, &db).await?;
-        let mut store =
-            Store::new(db.clone(), Arc::new(PlainCodec::new(KEY)), &REGISTRY).with_disclosures(log);
+        let mut store = Store::new(db.clone(), codec, &REGISTRY).with_disclosures(log);
         if postgres {
             store = store.with_keyed(connect_keyed(url, 12).await?);
         }

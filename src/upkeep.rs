@@ -16,6 +16,9 @@ use crate::domain::statistics::snapshot::Night;
 use crate::hangup::Hangup;
 use crate::live;
 
+/// Between two looks at the data keys: a new one is known seconds before it seals.
+const KEYS_LOOK: Duration = Duration::from_millis(400);
+
 /// Between two looks at the policy: two looks and a compilation fit into a second.
 const POLICY_LOOK: Duration = Duration::from_millis(200);
 
@@ -47,6 +50,7 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(live::watch(Arc::clone(app)));
     tasks.spawn(live::forget(Arc::clone(app)));
     tasks.spawn(reviews(Arc::clone(app)));
+    tasks.spawn(keys(Arc::clone(app)));
     if *app.keeper().origin() != Origin::Fixed {
         tasks.spawn(policy(Arc::clone(app.keeper())));
     }
@@ -61,6 +65,27 @@ async fn forget_answers(app: Arc<App>) {
         hourly.tick().await;
         if let Err(error) = app.store().forget_answers(app.clock().now()).await {
             tracing::warn!(error = format!("{error:#}"), "old answers are not forgotten yet");
+        }
+    }
+}
+
+/// Follows the data keys of the sealed columns. A failure is logged once and tried again at each look.
+async fn keys(app: Arc<App>) {
+    let mut ticks = interval(KEYS_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        match app.store().follow_keys().await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "the data keys cannot be followed"
+                    );
+                }
+            }
         }
     }
 }

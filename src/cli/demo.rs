@@ -19,15 +19,16 @@ use crate::clock::Clock;
 use crate::config::door::Rate;
 use crate::config::flags::Flags;
 use crate::config::secret::{SecretKey, SecretText};
-use crate::config::settings::{self, Database, Jwt, LogFormat};
+use crate::config::settings::{self, DataCipher, Database, Jwt, LogFormat};
 use crate::demo::{Sealer, Size, load};
 use crate::domain::policy::Origin;
 use crate::graphql::Limits;
 use crate::http::backend::Persona;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::{Options, log, router};
-use crate::store::codec::{Codec, PlainCodec};
+use crate::store::codec::Codec;
 use crate::store::connect::connect;
+use crate::store::keys::envelope::EnvelopeCodec;
 use crate::upkeep;
 
 const ISSUER: &str = "xueji-demo";
@@ -96,6 +97,8 @@ pub(super) struct Keys {
     signer: Signer,
     pub(super) public_id: SecretKey,
     pub(super) lookup: SecretKey,
+    /// In a file of its own, so that `xueji keys` can be pointed at it.
+    master: SecretKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,11 +116,6 @@ impl Keys {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let random = || {
-                    let mut bytes = [0_u8; 32];
-                    rand::rng().fill(&mut bytes);
-                    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-                };
                 let text =
                     format!("public_id_key = \"{}\"\nlookup_key = \"{}\"\n", random(), random());
                 write_private(&path, &text)?;
@@ -134,10 +132,15 @@ impl Keys {
                 anyhow::anyhow!("{} does not hold the two keys of a demo", path.display())
             })?;
         let key = |text: &str| SecretKey::from_hex(text).map_err(anyhow::Error::msg);
+        let master = data.join("master.key");
+        if !master.exists() {
+            write_private(&master, &format!("{}\n", random()))?;
+        }
         Ok(Self {
             signer: Signer::open_or_create(&data.join("jwt.pem"))?,
             public_id: key(&stored.public_id_key)?,
             lookup: key(&stored.lookup_key)?,
+            master: SecretKey::from_file(&master).map_err(anyhow::Error::msg)?,
         })
     }
 
@@ -170,6 +173,13 @@ impl Keys {
     }
 }
 
+/// 64 random hexadecimal digits.
+fn random() -> String {
+    let mut bytes = [0_u8; 32];
+    rand::rng().fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
@@ -188,11 +198,11 @@ pub(super) fn database_url(data: &Path) -> String {
 }
 
 /// Seals the demo's rows as the store does.
-struct DemoSealer(PlainCodec);
+struct DemoSealer(Arc<EnvelopeCodec>);
 
 impl Sealer for DemoSealer {
-    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8> {
-        self.0.seal(table, column, row, bare)
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.0.seal(table, column, row, bare)?)
     }
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
@@ -227,7 +237,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Migrator::up(&db, None).await.map_err(start::database_error)?;
 
     let clock = Clock::system(Flags::default().time_zone()?);
-    let lookup = *keys.lookup.bytes();
+    let codec = start::codec(&db, &keys.lookup, &keys.master, DataCipher::default(), clock).await?;
     let size = Size {
         counties: args.size.counties,
         schools: args.size.schools,
@@ -237,7 +247,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         days: args.size.days,
         seed: args.size.seed,
     };
-    let sealer = Arc::new(DemoSealer(PlainCodec::new(lookup)));
+    let sealer = Arc::new(DemoSealer(Arc::clone(&codec)));
     let record = load::ensure(&load::bulk(db.clone()), &size, clock.today(), sealer).await?;
     // Whoever tries things on the own machine is not held up, and neither is the benchmark.
     let limits = settings::Limits {
@@ -247,7 +257,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         sign_in_rate: Rate::OFF,
         ..settings::Limits::default()
     };
-    let store = start::store(&url, kind, db, Arc::new(PlainCodec::new(lookup))).await?;
+    let store = start::store(&url, kind, db, codec).await?;
     let keeper = start::keeper(origin, &store, clock).await?;
     let app = App::new(
         store,

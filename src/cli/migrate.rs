@@ -1,12 +1,16 @@
 //! `xueji migrate`: the schema of the database.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use xueji_migration::{Migrator, MigratorTrait, versions};
 
 use super::{say, start};
 use crate::config::flags::Flags;
 use crate::store::connect::connect;
+use crate::store::keys::stored;
+
+/// The migration whose table holds the data keys.
+const KEYS: &str = "m20260901_000019_data_key";
 
 /// Brings a database to this version's schema, takes it back, or says where it stands.
 #[derive(Debug, clap::Args)]
@@ -64,6 +68,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::Down { steps, .. } => {
             start::known(&state)?;
+            let back = state.applied.iter().rev().take(usize::try_from(steps)?);
+            if back.into_iter().any(|name| name == KEYS) && !stored(&db).await?.is_empty() {
+                bail!(
+                    "{steps} steps would take back the data keys, and without them no identity, contact, address or \
+                     account number of this registry is ever read again: take back fewer, or drop the database."
+                );
+            }
             Migrator::down(&db, Some(steps)).await.map_err(start::database_error)?;
             say(format!("{steps} migrations taken back"))
         }

@@ -5,6 +5,7 @@
 
 mod demo;
 mod documents;
+mod keys;
 mod load_sample;
 mod migrate;
 mod policy;
@@ -44,6 +45,8 @@ enum Command {
     Policy(policy::Args),
     /// Take, list or drop snapshots, from which reporting tools are answered
     Snapshot(snapshot::Args),
+    /// Make, list or change the keys under which columns are sealed
+    Keys(keys::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -67,6 +70,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
+            Command::Keys(args) => keys::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

@@ -11,7 +11,6 @@ use crate::graphql::Limits;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::tls::Tls;
 use crate::http::{Options, log, router};
-use crate::store::codec::PlainCodec;
 use crate::upkeep;
 
 /// Serves a registry. Settings come from flags, environment and a TOML file, in that order.
@@ -31,8 +30,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let policy = start::policy(origin.folder()).await?;
     let db = start::database(settings.database_url.reveal(), settings.database).await?;
     let _sole = start::sole(settings.database_url.reveal())?;
-    let codec = Arc::new(PlainCodec::new(*settings.lookup_key.bytes()));
     let clock = Clock::system(settings.time_zone);
+    let (lookup, master) = (&settings.lookup_key, &settings.master_key);
+    let codec = start::codec(&db, lookup, master, settings.data_cipher, clock).await?;
     let store = start::store(settings.database_url.reveal(), settings.database, db, codec).await?;
     let keeper = start::keeper(origin, &store, clock).await?;
     let app = App::new(

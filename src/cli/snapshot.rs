@@ -9,7 +9,7 @@ use super::{say, start};
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::domain::statistics::snapshot;
-use crate::store::codec::PlainCodec;
+use crate::store::codec::ClosedCodec;
 use crate::store::snapshot::Listed;
 
 /// Takes a snapshot, lists those that are there, or drops one.
@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let flags = flags.as_ref().clone().read()?;
     let (url, kind) = flags.database()?;
     let db = start::database(url.reveal(), kind).await?;
-    let codec = Arc::new(PlainCodec::new(*flags.lookup_key()?.bytes()));
+    let codec = Arc::new(ClosedCodec::new(*flags.lookup_key()?.bytes()));
     let store = start::store(url.reveal(), kind, db, codec).await?;
     match args.command {
         Command::Take { name, .. } => {

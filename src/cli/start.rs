@@ -11,13 +11,17 @@ use crate::access::action::ACTIONS;
 use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
 use crate::clock::Clock;
-use crate::config::settings::Database;
+use crate::config::secret::SecretKey;
+use crate::config::settings::{DataCipher, Database};
 use crate::domain::policy::{Keeper, Origin, Refusal, in_force};
 use crate::graphql::REGISTRY;
 use crate::store::Store;
 use crate::store::codec::Codec;
 use crate::store::connect::{connect, connect_keyed};
 use crate::store::disclosures::Disclosures;
+use crate::store::keys::Refusal as KeyRefusal;
+use crate::store::keys::envelope::EnvelopeCodec;
+use crate::store::keys::master::LocalMaster;
 use crate::store::sole::{self, Sole};
 
 /// Everything that a policy must speak about.
@@ -90,6 +94,28 @@ pub(super) fn known(versions: &Versions) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The codec of the sealed columns; makes the first data key of an empty registry. With the wrong master key, and on
+/// a registry that holds them in the clear, it refuses and writes nothing.
+pub(super) async fn codec(
+    db: &DatabaseConnection,
+    lookup: &SecretKey,
+    master: &SecretKey,
+    cipher: DataCipher,
+    clock: Clock,
+) -> anyhow::Result<Arc<EnvelopeCodec>> {
+    let master = Arc::new(LocalMaster::new(master));
+    let first = (cipher, clock.now());
+    EnvelopeCodec::open(db.clone(), &REGISTRY, *lookup.bytes(), master, first)
+        .await
+        .map(Arc::new)
+        .map_err(refused)
+}
+
+/// What the keys of a database refuse, as a sentence.
+pub(super) fn refused(refusal: KeyRefusal) -> anyhow::Error {
+    anyhow::anyhow!("{refusal}.")
 }
 
 /// A store over a database that is open.

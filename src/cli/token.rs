@@ -8,7 +8,7 @@ use super::{demo::Keys, say};
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::store::Store;
-use crate::store::codec::PlainCodec;
+use crate::store::codec::ClosedCodec;
 use crate::store::connect::connect;
 
 /// Signs a token for an account with the key in the data folder, which `demo` makes.
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => super::demo::database_url(&args.data),
     };
     let db = connect(&url, 1).await.context("The database does not answer")?;
-    let codec = std::sync::Arc::new(PlainCodec::new(*keys.lookup.bytes()));
+    let codec = std::sync::Arc::new(ClosedCodec::new(*keys.lookup.bytes()));
     let store = Store::new(db, codec, &crate::graphql::REGISTRY);
     let Some(account) = store.account_of(&args.login).await? else {
         bail!("There is no account with the login {:?}.", args.login);

@@ -18,7 +18,11 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, secret::SecretText, settings::LogFormat};
+use super::{
+    ConfigError,
+    secret::SecretText,
+    settings::{DataCipher, LogFormat},
+};
 
 /// Settings of the server as flags; each has an environment variable and a TOML key of the same name.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +50,15 @@ pub struct Flags {
     /// Key of the look-up hashes, 64 hexadecimal digits
     #[arg(long, env = "XUEJI_LOOKUP_KEY", hide_env_values = true, value_name = "HEX")]
     pub lookup_key: Option<SecretText>,
+    /// File with the master key of the sealed columns: 64 hexadecimal digits or 32 bytes
+    #[arg(long, env = "XUEJI_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<String>,
+    /// The master key itself instead of a file, 64 hexadecimal digits
+    #[arg(long, env = "XUEJI_MASTER_KEY", hide_env_values = true, value_name = "HEX")]
+    pub master_key: Option<SecretText>,
+    /// Cipher of data keys that are made from now on [default: aes-256-gcm]
+    #[arg(long, env = "XUEJI_DATA_CIPHER", value_name = "aes-256-gcm|sm4-gcm")]
+    pub data_cipher: Option<DataCipher>,
     /// Form of the log lines [default: json]
     #[arg(long, env = "XUEJI_LOG_FORMAT", value_name = "json|text")]
     pub log_format: Option<LogFormat>,

@@ -61,6 +61,11 @@ fn ways(key: &str) -> String {
         return "--jwt-key KID:ALG:FILE, XUEJI_JWT_KEYS or [[jwt.keys]] in the TOML file"
             .to_owned();
     }
+    if key == "master_key_file" {
+        return "--master-key-file, XUEJI_MASTER_KEY_FILE or master_key_file in the TOML file, \
+                or the key itself as master_key"
+            .to_owned();
+    }
     let flag = key.replace(['.', '_'], "-");
     let variable = key.replace('.', "_").to_uppercase();
     format!("--{flag}, XUEJI_{variable} or {key} in the TOML file")

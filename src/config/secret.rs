@@ -1,6 +1,6 @@
 //! Values that never appear in a log: their `Debug` has no content and they have no `Display`.
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{convert::Infallible, fmt, path::Path, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +64,45 @@ impl SecretKey {
                 })
                 .ok_or_else(|| "it holds something other than hexadecimal digits.".to_owned())?;
         }
+        Self::random_enough(bytes)
+    }
+
+    fn random_enough(bytes: [u8; 32]) -> Result<Self, String> {
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(
                 "all its bytes are the same; `openssl rand -hex 32` makes a random one.".to_owned()
             );
         }
         Ok(Self(bytes))
+    }
+
+    /// Reads a file that holds 64 hexadecimal digits or 32 bytes; the error quotes nothing. A file that
+    /// everybody on the machine may read keeps no secret and is refused.
+    pub fn from_file(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let bytes = std::fs::read(path)
+            .map_err(|error| format!("{shown} cannot be read: {}.", error.kind()))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(path).map(|about| about.permissions().mode());
+            if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+                return Err(format!(
+                    "everybody on this machine may read {shown}; `chmod o= {shown}` keeps it to its owner."
+                ));
+            }
+        }
+        if let Ok(raw) = <[u8; 32]>::try_from(bytes.as_slice()) {
+            return Self::random_enough(raw);
+        }
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| text.trim().len() == 64);
+        let text = text.ok_or_else(|| {
+            format!(
+                "{shown} has a wrong length: it holds {} bytes, and a key is 64 hexadecimal digits or 32 bytes.",
+                bytes.len()
+            )
+        })?;
+        Self::from_hex(text)
     }
 
     /// The key, for the cipher or hash that uses it.

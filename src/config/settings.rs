@@ -24,6 +24,35 @@ pub enum LogFormat {
     Text,
 }
 
+/// Cipher of a data key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum DataCipher {
+    /// AES with 256 bits.
+    #[default]
+    #[serde(rename = "aes-256-gcm")]
+    #[value(name = "aes-256-gcm")]
+    Aes256Gcm,
+    /// SM4 (GB/T 32907-2016, 国密), for deployments that must use national algorithms.
+    #[serde(rename = "sm4-gcm")]
+    #[value(name = "sm4-gcm")]
+    Sm4Gcm,
+}
+
+impl DataCipher {
+    /// The word for it, in settings and in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Aes256Gcm => "aes-256-gcm",
+            Self::Sm4Gcm => "sm4-gcm",
+        }
+    }
+
+    /// The cipher of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Aes256Gcm, Self::Sm4Gcm].into_iter().find(|cipher| cipher.word() == word)
+    }
+}
+
 /// Which database the address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
@@ -65,6 +94,10 @@ pub struct Settings {
     pub public_id_key: SecretKey,
     /// Key of the look-up hashes.
     pub lookup_key: SecretKey,
+    /// Key that wraps the keys of the sealed columns.
+    pub master_key: SecretKey,
+    /// Cipher of data keys that are made from now on.
+    pub data_cipher: DataCipher,
     /// Form of the log lines.
     pub log_format: LogFormat,
     /// Tracing filter.
@@ -265,6 +298,13 @@ impl Flags {
             ));
         }
         let tls = self.tls()?;
+        let master_key = self.master_key()?;
+        if [&public_id_key, &lookup_key].contains(&&master_key) {
+            return Err(invalid(
+                "master_key",
+                "it equals another key of these settings; each key needs its own random bytes.",
+            ));
+        }
         Ok(Settings {
             hsts: self.hsts(tls.is_some()),
             tls,
@@ -277,6 +317,8 @@ impl Flags {
             time_zone: self.time_zone()?,
             public_id_key,
             lookup_key,
+            master_key,
+            data_cipher: self.data_cipher.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
             log_filter: text(self.log_filter.as_ref()).unwrap_or("info").to_owned(),
             introspection: self.introspection.unwrap_or(false),
@@ -336,6 +378,21 @@ impl Flags {
     /// The key of the look-up hashes.
     pub fn lookup_key(&self) -> Result<SecretKey, ConfigError> {
         secret_key("lookup_key", self.lookup_key.as_ref())
+    }
+
+    /// The key that wraps the keys of the sealed columns, from a file or given itself.
+    pub fn master_key(&self) -> Result<SecretKey, ConfigError> {
+        let file = text(self.master_key_file.as_ref());
+        let given = self.master_key.as_ref().filter(|key| !key.reveal().trim().is_empty());
+        match (file, given) {
+            (Some(file), None) => SecretKey::from_file(file.as_ref())
+                .map_err(|why| ConfigError::Invalid { key: "master_key_file", why }),
+            (None, Some(_)) => secret_key("master_key", given),
+            (None, None) => Err(ConfigError::Missing("master_key_file")),
+            (Some(_), Some(_)) => {
+                Err(invalid("master_key", "a file is given as well; give one of the two."))
+            }
+        }
     }
 
     fn nights(&self) -> Result<Nights, ConfigError> {

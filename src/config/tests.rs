@@ -15,6 +15,8 @@ use super::{
 const KEY_A: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const KEY_B: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+const KEY_C: &str = "aa0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 fn parse(args: &[&str]) -> Flags {
     let command = Flags::augment_args(clap::Command::new("xueji"));
     let matches = command.try_get_matches_from([&["xueji"], args].concat()).unwrap();
@@ -30,6 +32,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 fn complete() -> String {
     format!(
         "database_url = 'sqlite://x.db'\npublic_id_key = '{KEY_A}'\nlookup_key = '{KEY_B}'\n\
+         master_key = '{KEY_C}'\n\
          [jwt]\nissuer = 'i'\naudience = 'a'\n[[jwt.keys]]\nkid = 'k'\nalg = 'EdDSA'\nfile = 'k.pem'\n"
     )
 }
@@ -194,6 +197,12 @@ fn an_empty_value_does_not_hide_the_file() {
 #[case("[jwt]", "trusted_proxies = ['0.0.0.0/0']\n[jwt]", "is everybody", "XUEJI_TRUSTED_PROXIES")]
 #[case(KEY_B, KEY_A, "lookup_key", "equals public_id_key")]
 #[case(KEY_B, "abc", "64 hexadecimal digits", "--lookup-key")]
+#[case(KEY_C, KEY_B, "master_key", "equals another key")]
+#[case(KEY_C, "abc", "64 hexadecimal digits", "--master-key")]
+#[case("master_key =", "master_key_file = 'x'\nmaster_key =", "one of the two", "master_key")]
+#[case("master_key =", "#", "master_key_file is missing", "XUEJI_MASTER_KEY_FILE")]
+#[case("master_key = '", "master_key_file = '/nowhere/", "/nowhere/aa01", "cannot be read")]
+#[case("[jwt]", "data_cipher = 'des'\n[jwt]", "data_cipher", "sm4-gcm")]
 fn one_sentence_names_the_setting(
     #[case] from: &str,
     #[case] to: &str,
@@ -203,6 +212,41 @@ fn one_sentence_names_the_setting(
     let error = read(&complete().replacen(from, to, 1), &[]).unwrap_err().to_string();
     assert!(error.contains(has) && error.contains(and), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn a_master_key_file_holds_digits_or_bytes_and_is_its_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let write = |bytes: &[u8], mode: u32| {
+        std::fs::write(&path, bytes).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .unwrap();
+    };
+    let text = complete().replace(
+        &format!("master_key = '{KEY_C}'"),
+        &format!("master_key_file = '{}'", path.display()),
+    );
+    let key = || read(&text, &[]).map(|settings| settings.master_key);
+    write(format!("{KEY_C}\n").as_bytes(), 0o600);
+    let digits = key().unwrap();
+    assert_eq!(digits, super::secret::SecretKey::from_hex(KEY_C).unwrap());
+    write(digits.bytes(), 0o600);
+    assert_eq!(key().unwrap(), digits, "32 bytes are the key itself");
+    for (bytes, mode, part) in [
+        (&b"abc"[..], 0o600, "3 bytes, and a key is 64 hexadecimal digits or 32 bytes"),
+        (&[1; 33], 0o600, "wrong length"),
+        (&[b'x'; 64], 0o600, "other than hexadecimal digits"),
+        (&[7; 32], 0o600, "all its bytes are the same"),
+        (KEY_C.as_bytes(), 0o644, "everybody on this machine may read"),
+    ] {
+        write(bytes, mode);
+        let error = key().unwrap_err().to_string();
+        assert!(error.contains(part) && error.contains("master_key_file"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(!error.contains("0a0b0c"), "{error}");
+    }
 }
 
 #[test]

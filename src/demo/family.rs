@@ -230,13 +230,15 @@ pub(super) fn attach(
     for (place, adult) in family.adults.iter().enumerate() {
         let guardian = world.id();
         let phone = (
-            world.seal("guardian", "phone", guardian, &adult.phone),
+            world.seal("guardian", "phone", guardian, &adult.phone)?,
             world.hash("phone", &adult.phone),
         );
-        let address = world.seal("guardian", "current_address", guardian, &family.address);
+        let address = world.seal("guardian", "current_address", guardian, &family.address)?;
         let number = adult.id_number.as_ref().map(|bare| {
-            (world.seal("guardian", "id_number", guardian, bare), world.hash("id_number", bare))
+            let sealed = world.seal("guardian", "id_number", guardian, bare)?;
+            anyhow::Ok((sealed, world.hash("id_number", bare)))
         });
+        let number = number.transpose()?;
         let id_type = number.as_ref().map(|_| "SFZJLX:1");
         let (number, number_hash) = number.unzip();
         world.tracked(

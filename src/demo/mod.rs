@@ -102,7 +102,7 @@ impl Size {
 /// Seals values of the columns that are stored sealed, and makes the hashes they are found by.
 pub trait Sealer: Send + Sync {
     /// The sealed form of `bare` in this column of this row.
-    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8>;
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Result<Vec<u8>>;
     /// The look-up hash of `bare` among values of this kind (`id_number`, `national_student_number`, `phone`, `email`, `bank_account`).
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32];
 }

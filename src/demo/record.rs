@@ -245,8 +245,10 @@ fn aid(world: &mut World<'_>, school: &School, pupil: &Pupil, archive: Uuid) -> 
             _ => "paid",
         };
         let granted_on = later(starts_on, 30).min(world.today());
-        let (sealed, hash) =
-            (world.seal("aid_grant", "bank_account", id, &bank), world.hash("bank_account", &bank));
+        let (sealed, hash) = (
+            world.seal("aid_grant", "bank_account", id, &bank)?,
+            world.hash("bank_account", &bank),
+        );
         world.tracked(
             "aid_grant",
             row![

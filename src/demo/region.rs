@@ -233,7 +233,7 @@ impl World<'_> {
         self.counts.staff += 1;
         let number = format!("{:06}", self.counts.staff);
         let gender = if male { "RDXB:1" } else { "RDXB:2" };
-        let (sealed, hash) = (self.seal("staff", "phone", id, &phone), self.hash("phone", &phone));
+        let (sealed, hash) = (self.seal("staff", "phone", id, &phone)?, self.hash("phone", &phone));
         self.tracked("staff", row![id, organisation, name.as_str(), number, gender, sealed, hash])?;
         Ok((id, name))
     }

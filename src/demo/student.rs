@@ -202,29 +202,31 @@ fn person(
     let former = world
         .chance(0.01)
         .then(|| world.names.person(&mut world.rng, family.group, male, &surname).text);
-    let number = document
-        .number
-        .as_ref()
-        .map(|bare| (world.seal("student", "id_number", id, bare), world.hash("id_number", bare)));
-    let (id_number, id_hash) = number.unzip();
+    let number = document.number.as_ref().map(|bare| {
+        let sealed = world.seal("student", "id_number", id, bare)?;
+        anyhow::Ok((sealed, world.hash("id_number", bare)))
+    });
+    let (id_number, id_hash) = number.transpose()?.unzip();
     let status = status_number(world, school, document, newcomer);
     let nsn = (
-        world.seal("student", "national_student_number", id, &status),
+        world.seal("student", "national_student_number", id, &status)?,
         world.hash("national_student_number", &status),
     );
 
     let phone =
-        (world.seal("student", "phone", id, family.phone()), world.hash("phone", family.phone()));
-    let addresses = ["current_address", "mailing_address", "home_address"]
-        .map(|column| world.seal("student", column, id, &family.address));
-    let [current_address, mailing_address, home_address] = addresses;
+        (world.seal("student", "phone", id, family.phone())?, world.hash("phone", family.phone()));
+    let address = |column| world.seal("student", column, id, &family.address);
+    let current_address = address("current_address")?;
+    let mailing_address = address("mailing_address")?;
+    let home_address = address("home_address")?;
     let postal = format!("{:03}{:03}", 410, world.rng.random_range(0..1000));
-    let postal_code = world.seal("student", "postal_code", id, &postal);
+    let postal_code = world.seal("student", "postal_code", id, &postal)?;
     let mail = (pupil.stage != Stage::Primary && world.chance(0.3))
         .then(|| format!("student{:06}@example.com", pupil.ordinal + 1));
-    let (email, email_hash) = mail
-        .map(|bare| (world.seal("student", "email", id, &bare), world.hash("email", &bare)))
-        .unzip();
+    let mail = mail.map(|bare| {
+        anyhow::Ok((world.seal("student", "email", id, &bare)?, world.hash("email", &bare)))
+    });
+    let (email, email_hash) = mail.transpose()?.unzip();
 
     let disability = world.chance(0.005).then(|| world.pick(&["CJRLX:1", "CJRLX:2", "CJRLX:3"]));
     let health = match disability {
@@ -340,9 +342,10 @@ fn documents(
 ) -> Result<()> {
     let row_id = world.id();
     let number = document.number.as_ref().map(|bare| {
-        (world.seal("identity_document", "number", row_id, bare), world.hash("id_number", bare))
+        let sealed = world.seal("identity_document", "number", row_id, bare)?;
+        anyhow::Ok((sealed, world.hash("id_number", bare)))
     });
-    let (sealed, hash) = number.unzip();
+    let (sealed, hash) = number.transpose()?.unzip();
     let (since, none) = (document.born, None::<NaiveDate>);
     world.tracked(
         "identity_document",
@@ -403,12 +406,12 @@ fn student_number(
 ) -> Result<Vec<u8>> {
     let id = world.id();
     let (sealed, hash) = (
-        world.seal("student_number", "number", id, bare),
+        world.seal("student_number", "number", id, bare)?,
         world.hash("national_student_number", bare),
     );
     world.tracked("student_number", row![student, id, kind, sealed, hash.clone(), since, until])?;
     world.out.add("lookup_key", row!["national_student_number", hash, student, id])?;
-    Ok(world.seal("student", "national_student_number", student, bare))
+    world.seal("student", "national_student_number", student, bare)
 }
 
 fn hex(bytes: &[u8]) -> String {

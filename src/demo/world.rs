@@ -128,7 +128,7 @@ impl<'a> World<'a> {
     }
 
     /// A sealed value.
-    pub(super) fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8> {
+    pub(super) fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Result<Vec<u8>> {
         self.seal.seal(table, column, row, bare)
     }
 

@@ -1,9 +1,10 @@
 //! How sealed columns are written and read, and how equal values are found among them.
 //!
-//! Everything that seals or opens goes through [`Codec`], which is told table, column and row. The
-//! codec here keeps the text as it is, behind a format byte; an encrypting one takes its place
-//! without a change anywhere else. The look-up hash is keyed already.
+//! Everything that seals or opens goes through [`Codec`], which is told table, column and row.
+//! [`EnvelopeCodec`](super::keys::envelope::EnvelopeCodec) is the one that encrypts; [`ClosedCodec`]
+//! is for commands that open no sealed column. Nothing here keeps a text in the clear.
 
+use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -13,64 +14,61 @@ use crate::error::{Error, Result};
 
 /// Seals and opens the columns of the groups identity, contact, address and account number.
 pub trait Codec: Send + Sync + 'static {
-    /// The stored form of a text.
-    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8>;
-    /// The text of a stored form.
+    /// The stored form of a text, for one place.
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Result<Vec<u8>>;
+    /// The text of a stored form; an error when it was not sealed for this place.
     fn open(&self, table: &str, column: &str, row: Uuid, sealed: &[u8]) -> Result<String>;
     /// A keyed hash of a normalised text. Values of one kind compare across tables and columns.
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32];
+    /// Learns of keys that came or changed their state since; a codec without keys has nothing to learn.
+    fn follow(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
-/// The format byte of text that is kept as it is.
-const PLAIN: u8 = 1;
-
-/// Keeps the text as it is; hashes it under the deployment's look-up key.
-pub struct PlainCodec {
-    key: [u8; 32],
+/// Hashes under the deployment's look-up key and holds no data key.
+pub struct ClosedCodec {
+    lookup: [u8; 32],
 }
 
-impl PlainCodec {
+impl ClosedCodec {
     /// A codec with the deployment's look-up key.
-    pub const fn new(key: [u8; 32]) -> Self {
-        Self { key }
+    pub const fn new(lookup: [u8; 32]) -> Self {
+        Self { lookup }
     }
 }
 
-impl std::fmt::Debug for PlainCodec {
+impl std::fmt::Debug for ClosedCodec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PlainCodec(…)")
+        f.write_str("ClosedCodec(…)")
     }
 }
 
-impl Codec for PlainCodec {
-    fn seal(&self, _table: &str, _column: &str, _row: Uuid, bare: &str) -> Vec<u8> {
-        let mut sealed = Vec::with_capacity(bare.len() + 1);
-        sealed.push(PLAIN);
-        sealed.extend_from_slice(bare.as_bytes());
-        sealed
+impl Codec for ClosedCodec {
+    fn seal(&self, table: &str, column: &str, _row: Uuid, _bare: &str) -> Result<Vec<u8>> {
+        Err(Error::internal(format!("{table}.{column} is sealed, and there is no data key here")))
     }
 
-    fn open(&self, table: &str, column: &str, _row: Uuid, sealed: &[u8]) -> Result<String> {
-        match sealed.split_first() {
-            Some((&PLAIN, text)) => match std::str::from_utf8(text) {
-                Ok(text) => Ok(text.to_owned()),
-                Err(_) => Err(Error::internal(format!("{table}.{column} is not text"))),
-            },
-            _ => Err(Error::internal(format!("{table}.{column} has an unknown format"))),
-        }
+    fn open(&self, table: &str, column: &str, _row: Uuid, _sealed: &[u8]) -> Result<String> {
+        Err(Error::internal(format!("{table}.{column} is sealed, and there is no data key here")))
     }
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
-        let mut out = [0; 32];
-        // A key of any length is accepted, so this cannot fail.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) {
-            mac.update(kind.as_bytes());
-            mac.update(&[0]);
-            mac.update(bare.as_bytes());
-            out.copy_from_slice(&mac.finalize().into_bytes());
-        }
-        out
+        keyed(&self.lookup, kind, bare)
     }
+}
+
+/// HMAC-SHA-256 of a text under a key, with its kind mixed in.
+pub(super) fn keyed(key: &[u8; 32], kind: &str, bare: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    // A key of any length is accepted, so this cannot fail.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) {
+        mac.update(kind.as_bytes());
+        mac.update(&[0]);
+        mac.update(bare.as_bytes());
+        out.copy_from_slice(&mac.finalize().into_bytes());
+    }
+    out
 }
 
 /// Seals a value for one place.
@@ -80,8 +78,8 @@ pub fn seal<T: Guarded>(
     column: &str,
     row: Uuid,
     value: &T,
-) -> Sealed<T> {
-    Sealed::from_bytes(codec.seal(table, column, row, value.expose()))
+) -> Result<Sealed<T>> {
+    codec.seal(table, column, row, value.expose()).map(Sealed::from_bytes)
 }
 
 /// The look-up hash of a value.
@@ -94,20 +92,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_text_opens_to_itself_and_a_foreign_format_is_refused() {
-        let codec = PlainCodec::new([7; 32]);
-        let row = Uuid::nil();
-        let sealed = codec.seal("student", "phone", row, "13800001234");
-        assert_eq!(codec.open("student", "phone", row, &sealed).unwrap(), "13800001234");
-        assert!(codec.open("student", "phone", row, &[9, 1]).is_err());
-        assert!(codec.open("student", "phone", row, &[]).is_err());
+    fn hashes_tell_kinds_and_keys_apart() {
+        let codec = ClosedCodec::new([7; 32]);
+        assert_eq!(codec.hash("phone", "1"), codec.hash("phone", "1"));
+        assert_ne!(codec.hash("phone", "1"), codec.hash("email", "1"));
+        assert_ne!(codec.hash("phone", "1"), ClosedCodec::new([8; 32]).hash("phone", "1"));
     }
 
     #[test]
-    fn hashes_tell_kinds_and_keys_apart() {
-        let codec = PlainCodec::new([7; 32]);
-        assert_eq!(codec.hash("phone", "1"), codec.hash("phone", "1"));
-        assert_ne!(codec.hash("phone", "1"), codec.hash("email", "1"));
-        assert_ne!(codec.hash("phone", "1"), PlainCodec::new([8; 32]).hash("phone", "1"));
+    fn a_hash_stays_what_it_was_since_stored_ones_rest_on_it() {
+        let hash = ClosedCodec::new([7; 32]).hash("phone", "13800001234");
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "3504b4557184dd554690bc0e76c11c1ae49b0ced4d493b1454558721e7e13937");
+    }
+
+    #[test]
+    fn without_keys_nothing_is_sealed_and_nothing_opened() {
+        let codec = ClosedCodec::new([7; 32]);
+        assert!(codec.seal("student", "phone", Uuid::nil(), "13800001234").is_err());
+        assert!(codec.open("student", "phone", Uuid::nil(), b"\x0113800001234").is_err());
     }
 }

@@ -15,6 +15,7 @@ pub mod draw;
 pub mod exam;
 mod explain;
 pub mod grants;
+pub mod keys;
 #[cfg(feature = "leaks")]
 mod peek;
 pub mod policy_version;
@@ -108,6 +109,11 @@ impl Store {
     /// How many statements it has run since the start.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Learns of data keys that came or changed their state since; servers ask twice a second, so it counts to no request.
+    pub async fn follow_keys(&self) -> Result<()> {
+        self.codec.follow().await
     }
 
     /// Fails when the database does not answer.

@@ -50,6 +50,7 @@ fn missing_or_contradictory_settings_stop_the_start_with_one_sentence() {
         ("--database-url", "database_url"),
         ("--public-id-key", "public_id_key"),
         ("--lookup-key", "lookup_key"),
+        ("--master-key", "master_key_file"),
         ("--jwt-key", "jwt"),
         ("--jwt-issuer", "jwt"),
         ("--jwt-audience", "jwt"),
@@ -63,6 +64,8 @@ fn missing_or_contradictory_settings_stop_the_start_with_one_sentence() {
     for (flag, value, part) in [
         ("--lookup-key", "0123456789abcdef".repeat(4), "public_id_key"),
         ("--lookup-key", "zz".to_owned(), "lookup_key"),
+        ("--master-key", "0123456789abcdef".repeat(4), "master_key"),
+        ("--master-key", "zz".to_owned(), "master_key"),
         ("--database-url", "mysql://x".to_owned(), "sqlite://"),
         ("--listen", "nowhere".to_owned(), "listen"),
     ] {
@@ -173,7 +176,7 @@ fn the_schema_is_printed_and_help_is_understood() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
     assert_eq!(out.trim_end(), std::fs::read_to_string(file).unwrap().trim_end());
     let (help, _) = said(&run(xueji(folder.path()).arg("--help")));
-    for word in ["demo", "serve", "migrate", "schema", "policy", "token"] {
+    for word in ["demo", "serve", "migrate", "schema", "policy", "keys", "token"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(word)), "{word}: {help}");
     }
     let wrong = run(xueji(folder.path()).arg("sevre"));

@@ -619,12 +619,8 @@ async fn several_that_index_at_once_index_each_line_once() {
     // Progress survives: another process finds nothing left to do.
     let db = connect(&app.place().url, 1).await.unwrap();
     let log = Disclosures::beside(&app.place().url, &db).await.unwrap();
-    let other = xueji::store::Store::new(
-        db,
-        std::sync::Arc::new(crate::support::app::codec()),
-        &xueji::graphql::REGISTRY,
-    )
-    .with_disclosures(log);
+    let other =
+        xueji::store::Store::new(db, app.codec(), &xueji::graphql::REGISTRY).with_disclosures(log);
     assert_eq!(other.index_disclosures().await.unwrap().lines, 0);
 }
 

@@ -50,6 +50,7 @@ mod reveal;
 mod rows;
 mod schema;
 mod scores;
+mod secrecy;
 mod secrets;
 mod snapshots;
 mod solver;

@@ -100,6 +100,7 @@ fn good(folder: &Path, url: &str, listen: SocketAddr) -> Given<'static> {
         ("jwt.issuer", "issuer".to_owned()),
         ("jwt.audience", "xueji".to_owned()),
         ("log_filter", "trace".to_owned()),
+        ("master_key", key('3')),
     ]
 }
 
@@ -202,6 +203,9 @@ fn a_setting_that_is_wrong_is_not_quoted(#[case] way: Way) {
         ("public_id_key", format!("{MARK}{}", "z".repeat(54))),
         ("lookup_key", MARK.to_owned()),
         ("lookup_key", key('1')),
+        ("master_key", MARK.to_owned()),
+        ("master_key", key('1')),
+        ("master_key_file", content.to_string()),
         ("jwt.keys", MARK.to_owned()),
         ("jwt.keys", format!("k:{MARK}")),
         ("jwt.keys", format!("k:HS256:{MARK}")),
@@ -214,7 +218,8 @@ fn a_setting_that_is_wrong_is_not_quoted(#[case] way: Way) {
         ("tls.key", content.to_string()),
     ] {
         let mut given = good(folder.path(), "sqlite://registry.db?mode=rwc", nowhere);
-        given.retain(|(key, _)| *key != setting);
+        let instead = setting.trim_end_matches("_file");
+        given.retain(|(key, _)| *key != setting && *key != instead);
         if setting.starts_with("tls.") {
             let other = if setting == "tls.key" { "tls.certificate" } else { "tls.key" };
             given.push((other, certificate.display().to_string()));

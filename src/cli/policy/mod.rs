@@ -17,7 +17,7 @@ use super::{say, start};
 use crate::access::policy::{Expectations, Policy, Source, draft};
 use crate::config::flags::Flags;
 use crate::store::Store;
-use crate::store::codec::PlainCodec;
+use crate::store::codec::ClosedCodec;
 
 /// The access policy: check it, print who sees what, and say what a change would change.
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,7 @@ struct Test {
 async fn store(flags: &Flags) -> anyhow::Result<Store> {
     let (url, kind) = flags.database()?;
     let db = start::database(url.reveal(), kind).await?;
-    start::store(url.reveal(), kind, db, Arc::new(PlainCodec::new([0; 32]))).await
+    start::store(url.reveal(), kind, db, Arc::new(ClosedCodec::new([0; 32]))).await
 }
 
 async fn compiled(source: Source) -> anyhow::Result<Policy> {

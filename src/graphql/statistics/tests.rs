@@ -19,7 +19,7 @@ use crate::domain::Cx;
 use crate::domain::statistics::snapshot;
 use crate::graphql::REGISTRY;
 use crate::store::Store;
-use crate::store::codec::PlainCodec;
+use crate::store::codec::ClosedCodec;
 
 struct App {
     policy: Arc<Policy>,
@@ -41,7 +41,7 @@ impl App {
         let policy = Policy::embedded(&REGISTRY.catalogue(&actions)).await.unwrap();
         let db = crate::store::connect::connect("sqlite::memory:", 1).await.unwrap();
         xueji_migration::Migrator::up(&db, None).await.unwrap();
-        let store = Store::new(db, Arc::new(PlainCodec::new([1; 32])), &REGISTRY);
+        let store = Store::new(db, Arc::new(ClosedCodec::new([1; 32])), &REGISTRY);
         let clock = crate::clock::Clock::system(chrono_tz::Asia::Shanghai);
         snapshot::take(&store, &policy.disclosure_control, clock, None).await.unwrap();
         Self {

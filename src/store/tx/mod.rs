@@ -251,7 +251,7 @@ fn holding(caller: &Caller, action: Action) -> Vec<(u64, BTreeSet<FieldId>)> {
 }
 
 /// An INSERT of rows that are whole.
-fn insert_into(
+pub(in crate::store) fn insert_into(
     table: &'static str,
     columns: Vec<String>,
     rows: impl IntoIterator<Item = Vec<Value>>,
@@ -266,6 +266,6 @@ fn insert_into(
     Ok(insert)
 }
 
-fn names(columns: &[&str]) -> Vec<String> {
+pub(in crate::store) fn names(columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| (*column).to_owned()).collect()
 }

@@ -311,6 +311,7 @@ impl Tx {
             let codec = &self.store.codec;
             let text = if let Cell::Text(text) = cell.facts() { Some(text) } else { None };
             let sealed = text.map(|text| codec.seal(noun.shape.name, shape.name, row, text));
+            let sealed = sealed.transpose()?;
             let hash = text.map(|text| codec.hash(mask.name, text).to_vec());
             return Ok(Stored {
                 told: told(cell, sealed.as_deref()),

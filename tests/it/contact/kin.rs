@@ -6,7 +6,7 @@ use xueji_entity::guardian;
 use xueji_entity::value::Sealed;
 
 use super::{ADDRESS, PHONE, belongs_to, events, family, update_kin};
-use crate::support::app::{App, codec};
+use crate::support::app::App;
 
 #[tokio::test]
 async fn a_guardian_changes_the_own_row_and_not_the_other_parents() {
@@ -23,7 +23,7 @@ async fn a_guardian_changes_the_own_row_and_not_the_other_parents() {
     assert_eq!((changed.row_version, changed.current_address), (2, None));
     let opened = |sealed: &Option<Sealed<_>>| {
         let sealed = sealed.as_ref().unwrap();
-        codec().open("guardian", "phone", own.id.uuid(), sealed.as_bytes()).unwrap()
+        app.codec().open("guardian", "phone", own.id.uuid(), sealed.as_bytes()).unwrap()
     };
     assert_eq!(opened(&changed.phone), PHONE);
     assert_eq!(untouched, other);

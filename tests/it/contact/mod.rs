@@ -17,7 +17,7 @@ use xueji_entity::value::{AccountId, StudentId};
 use xueji_entity::{audit, guardian, history, idempotency, outbox, student};
 
 use crate::support::answer::Answer;
-use crate::support::app::{App, clock, codec};
+use crate::support::app::{App, clock};
 use crate::support::callers::Person;
 use crate::support::logs;
 
@@ -98,7 +98,7 @@ async fn nothing_done(app: &App) {
 async fn replace(app: &App, noun: &str, column: &str, row: Uuid, bare: &str) {
     use sea_orm::ConnectionTrait;
     use sea_orm::sea_query::{Expr, ExprTrait, Query};
-    let sealed = codec().seal(noun, column, row, bare);
+    let sealed = app.codec().seal(noun, column, row, bare).unwrap();
     let mut update = Query::update();
     update
         .table(noun.to_owned())

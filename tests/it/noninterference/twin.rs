@@ -26,7 +26,7 @@ use xueji_entity::value::code;
 use super::pool::Continuation;
 use super::run;
 use super::schema::Schema;
-use crate::support::app::{App, codec};
+use crate::support::app::App;
 use crate::support::callers::Person;
 use crate::support::everybody::everybody;
 use crate::support::oracle::Oracle;
@@ -292,7 +292,8 @@ async fn part(
             if own(noun, row, account) {
                 continue;
             }
-            let values = other_values(schema, &oracle, &truth, row, rng, &mut differences);
+            let codec = &*one.codec();
+            let values = other_values(codec, schema, &oracle, &truth, row, rng, &mut differences);
             if let Some(statement) = values {
                 let _ = transaction.execute(&statement).await.unwrap();
             }
@@ -386,6 +387,7 @@ fn changed<const N: usize>(
 
 /// Other values for everything in a row that the person does not see.
 fn other_values(
+    codec: &dyn Codec,
     schema: &Schema,
     oracle: &Oracle<'_>,
     truth: &Truth,
@@ -474,10 +476,10 @@ fn other_values(
         any = true;
         match shape.kind {
             Kind::Sealed { mask, hashed, .. } => {
-                let sealed = codec().seal(noun.shape.name, shape.name, row.id, &value);
+                let sealed = codec.seal(noun.shape.name, shape.name, row.id, &value).unwrap();
                 update.value(shape.name, Expr::val(sealed));
                 if hashed {
-                    let hash = codec().hash(mask.name, &value).to_vec();
+                    let hash = codec.hash(mask.name, &value).to_vec();
                     update.value(format!("{}_hash", shape.name), Expr::val(hash));
                 }
             }
@@ -614,9 +616,20 @@ async fn copied(app: &App, row: &Row) -> Option<Uuid> {
     one.expr(Expr::cust("*")).from(table).limit(1);
     let names = app.db().query_one(&one).await.unwrap()?.column_names();
     let id = Uuid::now_v7();
+    let codec = app.codec();
     let mut values = Query::select();
     for name in &names {
-        values.expr(if name == "id" { Expr::val(id) } else { Expr::col(name.clone()) });
+        // A sealed value is bound to its row, so that the copy's is sealed anew.
+        let field = row
+            .noun
+            .field(name)
+            .filter(|at| matches!(row.noun.shape.fields[*at].kind, Kind::Sealed { .. }));
+        let bare = field.and_then(|at| row.shown.get(&at)?.as_str());
+        values.expr(match bare {
+            Some(bare) => Expr::val(codec.seal(table, name, id, bare).unwrap()),
+            None if name == "id" => Expr::val(id),
+            None => Expr::col(name.clone()),
+        });
     }
     values.from(table).and_where(Expr::col("id").eq(row.id));
     let mut insert = Query::insert();

@@ -32,11 +32,13 @@ use xueji::domain::policy::{Keeper, Origin};
 use xueji::graphql::REGISTRY;
 use xueji::http::{Options, router};
 use xueji::store::Store;
-use xueji::store::codec::{Codec, PlainCodec};
+use xueji::store::codec::Codec;
 use xueji::store::connect::{Pool, connect, connect_keyed};
 use xueji::store::disclosures::{Disclosures, Line};
+use xueji::store::keys::envelope::EnvelopeCodec;
 
 use super::answer::Answer;
+use super::keys;
 use super::place::Place;
 
 /// Issuer of the suite's tokens.
@@ -49,7 +51,6 @@ const PUBLIC_ID_KEY: [u8; 32] = [
     0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
     0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
 ];
-const LOOKUP_KEY: [u8; 32] = [12; 32];
 
 /// Longest wait for something that must come, on a machine that is busy with much else. Nothing is proved by it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -90,11 +91,6 @@ pub(crate) fn catalogue() -> Catalogue {
 pub(crate) async fn policy() -> Arc<Policy> {
     let compile = || async { Arc::new(Policy::embedded(&catalogue()).await.unwrap()) };
     Arc::clone(POLICY.get_or_init(compile).await)
-}
-
-/// The codec that seals the tests' rows.
-pub(crate) fn codec() -> PlainCodec {
-    PlainCodec::new(LOOKUP_KEY)
 }
 
 /// What an application stands on.
@@ -175,6 +171,7 @@ fn unhurried(limits: Limits) -> Limits {
 pub(crate) struct App {
     router: Router,
     app: Arc<xueji::app::App>,
+    codec: Arc<EnvelopeCodec>,
     db: DatabaseConnection,
     policy: Arc<Policy>,
     signer: Arc<Signer>,
@@ -283,7 +280,9 @@ impl App {
         let signer = Arc::new(signer(keys.path()));
         let log = Disclosures::beside(&place.url, &db).await.unwrap();
         let log = log.timed_by(clock).indexed_every(pace);
-        let mut store = Store::new(db.clone(), Arc::new(codec()), &REGISTRY).with_disclosures(log);
+        let codec = Arc::new(keys::codec(&db).await);
+        let sealing: Arc<dyn Codec> = Arc::clone(&codec) as Arc<dyn Codec>;
+        let mut store = Store::new(db.clone(), sealing, &REGISTRY).with_disclosures(log);
         if place.url.starts_with("postgres") {
             store = store.with_keyed(connect_keyed(&place.url, pool).await.unwrap());
         }
@@ -321,7 +320,7 @@ impl App {
             true => xueji::upkeep::start_without_nights(&app),
             false => JoinSet::new(),
         };
-        Self { router, app, db, policy, signer, verifier, place, keys, _upkeep: upkeep }
+        Self { router, app, codec, db, policy, signer, verifier, place, keys, _upkeep: upkeep }
     }
 
     /// The routes of the application under other limits.
@@ -355,7 +354,7 @@ impl App {
     /// A demo of this size in it.
     pub(crate) async fn fill(&self, size: &Size) -> load::Record {
         let bulk = load::bulk(self.db.clone());
-        load::ensure(&bulk, size, today(), Arc::new(DemoSealer(codec()))).await.unwrap()
+        load::ensure(&bulk, size, today(), Arc::new(DemoSealer(self.codec()))).await.unwrap()
     }
 
     /// Takes the next snapshot, from which reporting tools are answered.
@@ -394,6 +393,11 @@ impl App {
             Some(_) => self.place.close().await,
             None => self.db.get_sqlite_connection_pool().close().await,
         }
+    }
+
+    /// The codec that seals its rows.
+    pub(crate) fn codec(&self) -> Arc<EnvelopeCodec> {
+        Arc::clone(&self.codec)
     }
 
     /// The database and where it stands.
@@ -541,11 +545,11 @@ pub(crate) fn signer(folder: &Path) -> Signer {
     Signer::open_or_create(&folder.join("jwt.pem")).unwrap()
 }
 
-struct DemoSealer(PlainCodec);
+struct DemoSealer(Arc<EnvelopeCodec>);
 
 impl Sealer for DemoSealer {
-    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Vec<u8> {
-        self.0.seal(table, column, row, bare)
+    fn seal(&self, table: &str, column: &str, row: Uuid, bare: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.0.seal(table, column, row, bare)?)
     }
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {

@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod callers;
 pub(crate) mod document;
 pub(crate) mod everybody;
+pub(crate) mod keys;
 pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod opened;

@@ -52,7 +52,7 @@ struct Database {
 }
 
 impl Place {
-    /// A migrated database.
+    /// A migrated database with a data key.
     pub(crate) async fn migrated() -> Self {
         match server() {
             None => {
@@ -70,6 +70,7 @@ impl Place {
                         let database = Database::create(&server, "").await;
                         let db = connect(&database.url(), 1).await.unwrap();
                         Migrator::up(&db, None).await.unwrap();
+                        super::keys::plant(&db).await;
                         db.close().await.unwrap();
                         Arc::new(Template(database))
                     }
@@ -186,6 +187,7 @@ async fn migrated_file() -> Vec<u8> {
     let place = Place::folder();
     let db = connect(&place.url, 1).await.unwrap();
     Migrator::up(&db, None).await.unwrap();
+    super::keys::plant(&db).await;
     db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
     db.close().await.unwrap();
     std::fs::read(place.file()).unwrap()

@@ -28,6 +28,8 @@ pub(crate) fn settings(folder: &Path, url: &str) -> Vec<String> {
         &"0123456789abcdef".repeat(4),
         "--lookup-key",
         &"fedcba9876543210".repeat(4),
+        "--master-key",
+        super::keys::MASTER,
         "--jwt-key",
         &format!("main:EdDSA:{}", key.display()),
         "--jwt-issuer",
@@ -141,6 +143,11 @@ impl Program {
     /// The command that starts it.
     pub(crate) fn command(&self) -> Command {
         serve(self.folder.path(), &self.args)
+    }
+
+    /// Its settings.
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
     }
 
     /// A token for an account, good for an hour of the real day.

@@ -13,7 +13,7 @@ use xueji::graphql::REGISTRY;
 use xueji::store::codec::Codec;
 use xueji_entity::value::{Fen, Thousandths};
 
-use super::app::{App, codec, today};
+use super::app::{App, today};
 use super::document::in_schema;
 
 /// A row as it is.
@@ -133,7 +133,7 @@ impl Truth {
                         keys.insert(shape.name, key);
                     }
                 } else if in_schema(noun, *at) {
-                    shown.insert(*at, cell(noun, *at, id, &row, first + slot));
+                    shown.insert(*at, cell(app, noun, *at, id, &row, first + slot));
                 }
             }
             let global = match student {
@@ -192,13 +192,13 @@ impl Truth {
 }
 
 /// A value as an answer shows it in full.
-fn cell(noun: &Noun, field: usize, id: Uuid, row: &QueryResult, at: usize) -> Value {
+fn cell(app: &App, noun: &Noun, field: usize, id: Uuid, row: &QueryResult, at: usize) -> Value {
     let shape = &noun.shape.fields[field];
     match shape.kind {
         Kind::Text(_) => json!(get::<Option<String>>(row, at)),
         Kind::Sealed { .. } => json!(
             get::<Option<Vec<u8>>>(row, at)
-                .map(|sealed| codec().open(noun.shape.name, shape.name, id, &sealed).unwrap())
+                .map(|sealed| app.codec().open(noun.shape.name, shape.name, id, &sealed).unwrap())
         ),
         Kind::Int => json!(get::<Option<i64>>(row, at)),
         Kind::Bool => json!(get::<Option<bool>>(row, at)),

@@ -12,7 +12,8 @@ use sea_orm::{
     TransactionTrait,
 };
 use uuid::Uuid;
-use xueji::store::codec::{self, PlainCodec};
+use xueji::store::codec;
+use xueji::store::keys::envelope::EnvelopeCodec;
 use xueji_entity::lifecycle::Lifecycle;
 use xueji_entity::value::{
     AidProgrammeId, ClassGroupId, Code, CourseId, EnrollmentId, ExamId, Guarded, LookupHash,
@@ -24,7 +25,7 @@ use xueji_entity::{
     student_number,
 };
 
-use super::app::{App, codec};
+use super::app::App;
 
 /// How large the registry is.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +116,7 @@ impl App {
     ) {
         let programme = aid_programme::Entity::find().one(self.db()).await.unwrap().unwrap().id;
         let transaction = self.db().begin().await.unwrap();
-        let mut planter = Planter::new(&transaction, turn);
+        let mut planter = Planter::new(self, &transaction, turn);
         for (at, (school, level, class)) in classes.iter().enumerate() {
             let (of, group) = (&seed.schools[*school], seed.class(*school, *level, *class).id);
             let level = &of.levels[*level];
@@ -149,7 +150,7 @@ impl App {
     /// Plants a registry.
     pub(crate) async fn plant(&self, shape: Shape) -> Seed {
         let transaction = self.db().begin().await.unwrap();
-        let mut planter = Planter::new(&transaction, 0);
+        let mut planter = Planter::new(self, &transaction, 0);
         let seed = planter.registry(shape).await;
         planter.flush().await;
         transaction.commit().await.unwrap();
@@ -217,7 +218,7 @@ struct Rows {
 
 struct Planter<'a> {
     db: &'a DatabaseTransaction,
-    codec: PlainCodec,
+    codec: std::sync::Arc<EnvelopeCodec>,
     turn: u64,
     ids: u64,
     pupils: u64,
@@ -238,9 +239,9 @@ where
 }
 
 impl<'a> Planter<'a> {
-    fn new(db: &'a DatabaseTransaction, turn: u64) -> Self {
+    fn new(app: &App, db: &'a DatabaseTransaction, turn: u64) -> Self {
         let first = turn * IDS_OF_A_TURN;
-        Self { db, codec: codec(), turn, ids: first, pupils: first, rows: Rows::default() }
+        Self { db, codec: app.codec(), turn, ids: first, pupils: first, rows: Rows::default() }
     }
 
     /// The next id of a row. They are the same in every run, later than the one before, and earlier than those that the
@@ -276,11 +277,11 @@ impl<'a> Planter<'a> {
     }
 
     fn seal<T: Guarded>(&self, table: &str, column: &str, row: Uuid, bare: &str) -> Sealed<T> {
-        codec::seal(&self.codec, table, column, row, &T::parse(bare).unwrap())
+        codec::seal(&*self.codec, table, column, row, &T::parse(bare).unwrap()).unwrap()
     }
 
     fn hash<T: Guarded>(&self, bare: &str) -> LookupHash {
-        codec::hash(&self.codec, &T::parse(bare).unwrap())
+        codec::hash(&*self.codec, &T::parse(bare).unwrap())
     }
 }
 
