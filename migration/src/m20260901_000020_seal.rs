@@ -117,7 +117,8 @@ async fn coded(manager: &SchemaManager<'_>, log: &'static str) -> Result<(), DbE
     add(manager, log, ColumnDef::new("code").binary().null().to_owned()).await?;
     if log == "disclosure_line" {
         // A seal leads to its line by the key.
-        let index = "CREATE UNIQUE INDEX IF NOT EXISTS uq_disclosure_line_id ON disclosure_line (id)";
+        let index =
+            "CREATE UNIQUE INDEX IF NOT EXISTS uq_disclosure_line_id ON disclosure_line (id)";
         manager.get_connection().execute_unprepared(index).await?;
     }
     Ok(())

@@ -48,7 +48,8 @@ async fn keys(flags: &Flags) -> anyhow::Result<(sea_orm::DatabaseConnection, Log
     let (url, kind) = flags.database()?;
     let db = start::database(url.reveal(), kind).await?;
     let keys = LogKeys::open(&db, &master).await.map_err(start::refused)?;
-    let keys = keys.context("There are no keys of the logs yet: the first `xueji serve` makes them")?;
+    let keys =
+        keys.context("There are no keys of the logs yet: the first `xueji serve` makes them")?;
     Ok((db, keys))
 }
 
@@ -83,7 +84,9 @@ async fn verify(heads: Option<PathBuf>, flags: Flags) -> anyhow::Result<()> {
     }
     match &file {
         Some(file) => say(format!("heads outside the database: {}", file.display()))?,
-        None => say("no file with heads outside the database: a log that was cut off together with its heads is not noticed")?,
+        None => say(
+            "no file with heads outside the database: a log that was cut off together with its heads is not noticed",
+        )?,
     }
     if report.findings.is_empty() {
         return say("nothing was changed, removed, inserted or cut off");

@@ -71,7 +71,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Down { steps, .. } => {
             start::known(&state)?;
             let steps_back = usize::try_from(steps)?;
-            let takes = |name: &str| state.applied.iter().rev().take(steps_back).any(|it| it == name);
+            let takes =
+                |name: &str| state.applied.iter().rev().take(steps_back).any(|it| it == name);
             if takes(KEYS) && !stored(&db).await?.is_empty() {
                 bail!(
                     "{steps} steps would take back the data keys, and without them no identity, contact, address or \

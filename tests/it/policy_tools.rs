@@ -571,7 +571,16 @@ async fn a_server_follows_commands_and_its_own_files_on_a_signal() {
     server.until("/readyz", "\"policy\":\"ok\"").await;
     server.until("/metrics", "xueji_policy_version 1\n").await;
     let url = place.url.as_str();
-    let applied = xueji(&["policy", "apply", "--master-key", MASTER, "--database-url", url, "--policies", path(&other)]);
+    let applied = xueji(&[
+        "policy",
+        "apply",
+        "--master-key",
+        MASTER,
+        "--database-url",
+        url,
+        "--policies",
+        path(&other),
+    ]);
     assert!(applied.status.success(), "{:?}", said(&applied));
     server.until("/metrics", "xueji_policy_version 2\n").await;
     // The signal says: these files, although they are older.

@@ -124,10 +124,9 @@ impl fmt::Display for Finding {
             write!(f, "{}: ", log.table())?;
         }
         match &self.what {
-            What::Changed { line, position } => write!(
-                f,
-                "changed: line {line} at position {position} is not as a server wrote it"
-            ),
+            What::Changed { line, position } => {
+                write!(f, "changed: line {line} at position {position} is not as a server wrote it")
+            }
             What::Missing { line, position } => {
                 write!(f, "removed: line {line} at position {position} is gone")
             }

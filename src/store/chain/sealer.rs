@@ -176,7 +176,11 @@ impl Sealer {
             return Ok(false);
         }
         let known = |column: &'static str, value: Value, absent: bool| {
-            if absent { Expr::col(column).is_null() } else { Expr::col(column).eq(Expr::val(value)) }
+            if absent {
+                Expr::col(column).is_null()
+            } else {
+                Expr::col(column).eq(Expr::val(value))
+            }
         };
         let mut take = Query::update();
         take.table("seal_lease")
@@ -252,9 +256,7 @@ impl Sealer {
         let key = keys.signing()?;
         let head = Head { log, position, hash, before, signed_at, key, signature: Vec::new() };
         let head = head.sign(&keys)?;
-        let columns = [
-            "log", "position", "hash", "before", "signed_at", "key_id", "signature",
-        ];
+        let columns = ["log", "position", "hash", "before", "signed_at", "key_id", "signature"];
         let row: Vec<Value> = vec![
             log.table().into(),
             head.position.into(),

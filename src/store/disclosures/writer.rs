@@ -43,7 +43,12 @@ impl Disclosures {
         let queue = self.queue.get_or_init(|| {
             let (queue, waiting) = mpsc::unbounded_channel();
             let commits = Arc::clone(&self.commits);
-            let log = Written { db: self.db.clone(), clock: self.clock, codec: Arc::clone(codec), commits };
+            let log = Written {
+                db: self.db.clone(),
+                clock: self.clock,
+                codec: Arc::clone(codec),
+                commits,
+            };
             tokio::spawn(write(log, waiting));
             queue
         });

@@ -164,7 +164,8 @@ impl Store {
         error: Error,
     ) -> Error {
         let keys = self.log_keys();
-        let statement = keys.and_then(|keys| audit(&keys, caller, now, action, Line::denied(&error)));
+        let statement =
+            keys.and_then(|keys| audit(&keys, caller, now, action, Line::denied(&error)));
         let statement = match statement {
             Ok(statement) => statement,
             Err(other) => return other,
@@ -217,9 +218,10 @@ fn right(caller: &Caller, action: Action) -> (Option<String>, Option<String>) {
     let (mut grants, mut rules) = (Vec::new(), BTreeSet::new());
     for held in &session.held {
         let Some(act) = session.policy.actions.may(&[held.pair], id) else { continue };
-        let of_pair = session.grants.iter().filter(|grant| {
-            (grant.role, grant.reach) == (held.pair.role, held.pair.reach)
-        });
+        let of_pair = session
+            .grants
+            .iter()
+            .filter(|grant| (grant.role, grant.reach) == (held.pair.role, held.pair.reach));
         grants.extend(of_pair.map(|grant| grant.id.to_string()));
         if let Some(rule) = act.rule.and_then(|rule| session.table().rule(rule)) {
             rules.insert(format!("{}:{}", rule.file, rule.line));
