@@ -237,6 +237,7 @@ impl Bench {
             language: xueji_entity::value::Language::English,
             request_id,
             purpose: None,
+            client: None,
             backend: self.store.backend(),
             meter: Arc::default(),
         };

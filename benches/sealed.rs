@@ -258,6 +258,7 @@ impl Bench {
             language: xueji_entity::value::Language::English,
             request_id: format!("bench-{turn}").into(),
             purpose: None,
+            client: None,
             backend: self.store.backend(),
             meter: Arc::default(),
         };

@@ -1,5 +1,6 @@
 //! The application behind the routes: from a verified token to an answer.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::http::accept;
 use crate::http::backend::{AuthFailure, Backend, Operation, Readiness, RequestMeta, Steps};
 use crate::live;
 use crate::store::Store;
+use crate::store::chain::sealer::Sealer;
 use crate::store::snapshot::Listed;
 
 /// The parts of a running registry.
@@ -47,6 +49,7 @@ pub struct App {
     pub(crate) unchecked: Duration,
     exceptional: Exceptional,
     nights: Nights,
+    heads: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for App {
@@ -76,6 +79,7 @@ impl App {
             events_kept: Duration::from_secs(24 * 60 * 60),
             unchecked: Duration::from_secs(10),
             exceptional: Exceptional::default(),
+            heads: None,
             nights: Nights::default(),
         }
     }
@@ -160,6 +164,18 @@ impl App {
         &self.store
     }
 
+    /// With a file outside the database to which the signed heads of the logs are added.
+    #[must_use]
+    pub fn keeping_heads(mut self, file: Option<PathBuf>) -> Self {
+        self.heads = file;
+        self
+    }
+
+    /// The part of this server that seals the logs.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(self.store.clone(), self.clock).keeping_heads(self.heads.clone())
+    }
+
     /// The time.
     pub fn clock(&self) -> Clock {
         self.clock
@@ -177,6 +193,7 @@ impl App {
             language: language(meta.language),
             request_id: Arc::clone(&meta.request_id),
             purpose: meta.purpose.clone(),
+            client: meta.remote.map(|remote| remote.ip()),
             backend: self.store.backend(),
             meter: Arc::clone(&meter),
         };

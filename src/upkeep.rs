@@ -26,6 +26,9 @@ const POLICY_LOOK: Duration = Duration::from_millis(200);
 const FORGET_FIRST: Duration = Duration::from_secs(60);
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
+/// Between two looks at lines that are not sealed yet.
+const SEAL_LOOK: Duration = Duration::from_millis(500);
+
 /// How often the queue of the reviewers is counted.
 const REVIEWS_LOOK: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,7 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(live::forget(Arc::clone(app)));
     tasks.spawn(reviews(Arc::clone(app)));
     tasks.spawn(keys(Arc::clone(app)));
+    tasks.spawn(seals(Arc::clone(app)));
     if *app.keeper().origin() != Origin::Fixed {
         tasks.spawn(policy(Arc::clone(app.keeper())));
     }
@@ -84,6 +88,25 @@ async fn keys(app: Arc<App>) {
                         error = format!("{error:#}"),
                         "the data keys cannot be followed"
                     );
+                }
+            }
+        }
+    }
+}
+
+/// Seals the lines of both logs; of several servers one does. A failure is logged once and tried again at each look.
+async fn seals(app: Arc<App>) {
+    let sealer = app.sealer();
+    let mut ticks = interval(SEAL_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        match sealer.look().await {
+            Ok(_) => failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(error = format!("{error:#}"), "the logs are not sealed");
                 }
             }
         }

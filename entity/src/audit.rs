@@ -48,6 +48,16 @@ pub struct Model {
     pub detail: Option<String>,
     /// Code of the purpose that the request stated.
     pub purpose: Option<String>,
+    /// The grants under which the action could be run, by id.
+    pub grants: Option<String>,
+    /// The policy lines that gave the right to run it.
+    pub rules: Option<String>,
+    /// Address of the other end of the connection, which may be a proxy; null without a connection.
+    pub client: Option<String>,
+    /// The key of the code; null in a line of before logs were sealed.
+    pub key_id: Option<i64>,
+    /// A keyed code over all that stands before it.
+    pub code: Option<Vec<u8>>,
 }
 
 /// No relations: the store joins by column, within a scope.

@@ -26,6 +26,10 @@ pub struct Model {
     pub policy_version: String,
     /// Roles, grants, policy lines, columns and students, encoded; never a value.
     pub parts: Vec<u8>,
+    /// The key of the code; null in a line of before logs were sealed.
+    pub key_id: Option<i64>,
+    /// A keyed code over all but the number, which the chain covers.
+    pub code: Option<Vec<u8>>,
 }
 
 /// No relations: the store joins by column, within a scope.

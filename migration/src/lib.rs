@@ -29,6 +29,7 @@ mod m20260901_000016_policy_version;
 mod m20260901_000017_outbox_order;
 mod m20260901_000018_answers;
 mod m20260901_000019_data_key;
+mod m20260901_000020_seal;
 mod shape;
 mod version;
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000017_outbox_order::Migration),
             Box::new(m20260901_000018_answers::Migration),
             Box::new(m20260901_000019_data_key::Migration),
+            Box::new(m20260901_000020_seal::Migration),
         ]
     }
 }

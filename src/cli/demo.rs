@@ -266,7 +266,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         clock,
         Limits::from_settings(&limits, true),
     );
-    let app = Arc::new(app.under(keeper));
+    let heads = args.data.join("registry.heads.jsonl");
+    let app = Arc::new(app.under(keeper).keeping_heads(Some(heads)));
     // Reporting tools are answered from a snapshot: a fresh demo has one at once.
     if app.store().snapshots().await?.is_empty() {
         app.take_snapshot(None).await?;

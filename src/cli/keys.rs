@@ -14,6 +14,7 @@ use crate::config::flags::Flags;
 use crate::config::secret::SecretKey;
 use crate::graphql::REGISTRY;
 use crate::store::keys;
+use crate::store::keys::logs;
 use crate::store::keys::master::LocalMaster;
 use crate::store::keys::rewrap::rewrap;
 use crate::store::keys::rotate::{ARRIVAL, BATCH, Rotation, listed};
@@ -29,11 +30,17 @@ pub(super) struct Args {
 enum Command {
     /// Make the first data key of an empty registry; `serve` does so as well
     Init(Box<Flags>),
-    /// List the data keys: number, cipher, state, fingerprint of the master key, day
+    /// List the data keys and those of the logs: number, cipher or use, state, fingerprint of the master key, day
     List(Box<Flags>),
     /// Change to a new data key and rewrite the rows under it, while servers run; goes on where it was interrupted
-    Rotate(Box<Flags>),
-    /// Wrap the data keys by another master key; rows are not touched
+    Rotate {
+        /// Change the key of the logs instead: lines are coded under a new one from now on, and none is rewritten
+        #[arg(long)]
+        audit: bool,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Wrap the data keys and those of the logs by another master key; rows and lines are not touched
     Rewrap {
         /// File with the new master key: 64 hexadecimal digits or 32 bytes
         #[arg(long, value_name = "FILE")]
@@ -47,7 +54,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Init(flags) => init(flags.read()?).await,
         Command::List(flags) => list(flags.read()?).await,
-        Command::Rotate(flags) => rotate(flags.read()?).await,
+        Command::Rotate { audit: true, flags } => rotate_audit(flags.read()?).await,
+        Command::Rotate { audit: false, flags } => rotate(flags.read()?).await,
         Command::Rewrap { new_master_key_file, flags } => {
             let flags = flags.read()?;
             let to = SecretKey::from_file(&new_master_key_file);
@@ -58,7 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let count = rewrap(&db, &from, &LocalMaster::new(&to), now(&flags)?).await;
             let count = count.map_err(start::refused)?;
             say(format!(
-                "{count} data keys wrapped by the new master key: give it to each server at its next start, and \
+                "{count} data keys wrapped by the new master key, and the keys of the logs: give it to each server at its next start, and \
                  start them all before the next `xueji keys rotate`"
             ))
         }
@@ -93,6 +101,7 @@ async fn init(flags: Flags) -> anyhow::Result<()> {
 async fn list(flags: Flags) -> anyhow::Result<()> {
     let db = database(&flags).await?;
     let (keys, unfinished) = listed(&db).await?;
+    let logs = logs::stored(&db).await?;
     for key in keys {
         let on_its_way = unfinished == Some(key.id);
         say(format!(
@@ -105,7 +114,24 @@ async fn list(flags: Flags) -> anyhow::Result<()> {
             if on_its_way { "  rows are on their way: `xueji keys rotate` ends it" } else { "" }
         ))?;
     }
+    for key in logs {
+        say(format!(
+            "log {:<4} {:<8} {:<9} master {}  {}",
+            key.id,
+            key.of.word(),
+            key.state.word(),
+            key.master,
+            key.created_at.format("%Y-%m-%dT%H:%M:%SZ"),
+        ))?;
+    }
     Ok(())
+}
+
+async fn rotate_audit(flags: Flags) -> anyhow::Result<()> {
+    let master = master(&flags)?;
+    let db = database(&flags).await?;
+    let key = logs::rotate(&db, &master, now(&flags)?).await.map_err(start::refused)?;
+    say(format!("log key {key} codes the lines of both logs now; lines of before keep their keys"))
 }
 
 async fn rotate(flags: Flags) -> anyhow::Result<()> {

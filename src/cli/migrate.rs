@@ -7,10 +7,12 @@ use xueji_migration::{Migrator, MigratorTrait, versions};
 use super::{say, start};
 use crate::config::flags::Flags;
 use crate::store::connect::connect;
-use crate::store::keys::stored;
+use crate::store::keys::{logs, stored};
 
 /// The migration whose table holds the data keys.
 const KEYS: &str = "m20260901_000019_data_key";
+/// The migration whose tables hold the seals of the logs and their keys.
+const SEALS: &str = "m20260901_000020_seal";
 
 /// Brings a database to this version's schema, takes it back, or says where it stands.
 #[derive(Debug, clap::Args)]
@@ -68,11 +70,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::Down { steps, .. } => {
             start::known(&state)?;
-            let back = state.applied.iter().rev().take(usize::try_from(steps)?);
-            if back.into_iter().any(|name| name == KEYS) && !stored(&db).await?.is_empty() {
+            let steps_back = usize::try_from(steps)?;
+            let takes =
+                |name: &str| state.applied.iter().rev().take(steps_back).any(|it| it == name);
+            if takes(KEYS) && !stored(&db).await?.is_empty() {
                 bail!(
                     "{steps} steps would take back the data keys, and without them no identity, contact, address or \
                      account number of this registry is ever read again: take back fewer, or drop the database."
+                );
+            }
+            if takes(SEALS) && !logs::stored(&db).await?.is_empty() {
+                bail!(
+                    "{steps} steps would take back the seals of the logs and their keys, and without them nobody can \
+                     tell whether a line was changed: take back fewer, or drop the database."
                 );
             }
             Migrator::down(&db, Some(steps)).await.map_err(start::database_error)?;

@@ -3,6 +3,7 @@
 //! A command that fails ends with one sentence on standard error and exit code 1. Nothing here
 //! decides anything about the registry.
 
+mod audit;
 mod demo;
 mod documents;
 mod keys;
@@ -47,6 +48,8 @@ enum Command {
     Snapshot(snapshot::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
+    /// Verify that the logs are whole, or print the key that signs their heads
+    Audit(audit::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
             Command::Keys(args) => keys::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

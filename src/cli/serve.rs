@@ -47,7 +47,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .keeping_events(settings.limits.outbox_time)
         .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
-        .with_nights(settings.nights);
+        .with_nights(settings.nights)
+        .keeping_heads(settings.audit_heads.clone());
+    if settings.audit_heads.is_none() {
+        tracing::warn!(
+            "no file outside the database keeps the heads of the logs: a log that is cut off is not noticed; \
+             give --audit-heads"
+        );
+    }
     let app = Arc::new(app);
     let mut upkeep = upkeep::start(&app);
     if let Some(tls) = &tls {

@@ -59,6 +59,9 @@ pub struct Flags {
     /// Cipher of data keys that are made from now on [default: aes-256-gcm]
     #[arg(long, env = "XUEJI_DATA_CIPHER", value_name = "aes-256-gcm|sm4-gcm")]
     pub data_cipher: Option<DataCipher>,
+    /// File outside the database for the signed heads of the logs [default: beside an SQLite registry; none for PostgreSQL]
+    #[arg(long, env = "XUEJI_AUDIT_HEADS", value_name = "FILE")]
+    pub audit_heads: Option<String>,
     /// Form of the log lines [default: json]
     #[arg(long, env = "XUEJI_LOG_FORMAT", value_name = "json|text")]
     pub log_format: Option<LogFormat>,

@@ -98,6 +98,8 @@ pub struct Settings {
     pub master_key: SecretKey,
     /// Cipher of data keys that are made from now on.
     pub data_cipher: DataCipher,
+    /// The file outside the database for the signed heads of the logs; none on PostgreSQL when not given.
+    pub audit_heads: Option<PathBuf>,
     /// Form of the log lines.
     pub log_format: LogFormat,
     /// Tracing filter.
@@ -319,6 +321,7 @@ impl Flags {
             lookup_key,
             master_key,
             data_cipher: self.data_cipher.unwrap_or_default(),
+            audit_heads: self.audit_heads()?,
             log_format: self.log_format.unwrap_or_default(),
             log_filter: text(self.log_filter.as_ref()).unwrap_or("info").to_owned(),
             introspection: self.introspection.unwrap_or(false),
@@ -393,6 +396,18 @@ impl Flags {
                 Err(invalid("master_key", "a file is given as well; give one of the two."))
             }
         }
+    }
+
+    /// The file for the signed heads of the logs: the one that is given, or one beside a SQLite registry.
+    pub fn audit_heads(&self) -> Result<Option<PathBuf>, ConfigError> {
+        if let Some(file) = text(self.audit_heads.as_ref()) {
+            return Ok(Some(PathBuf::from(file)));
+        }
+        let (url, database) = self.database()?;
+        Ok(match database {
+            Database::Sqlite => beside(url.reveal()),
+            Database::Postgres => None,
+        })
     }
 
     fn nights(&self) -> Result<Nights, ConfigError> {
@@ -509,6 +524,15 @@ impl Flags {
         }
         Ok(limits)
     }
+}
+
+/// The file of heads beside the file of a registry; none when that is in memory.
+fn beside(url: &str) -> Option<PathBuf> {
+    let memory = url.contains(":memory:") || url.contains("mode=memory");
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let path = PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path));
+    let name = path.file_stem().filter(|_| !memory)?.to_str()?;
+    Some(path.with_file_name(format!("{name}.heads.jsonl")))
 }
 
 /// A text setting; an empty value counts as not given.

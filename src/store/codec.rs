@@ -4,12 +4,15 @@
 //! [`EnvelopeCodec`](super::keys::envelope::EnvelopeCodec) is the one that encrypts; [`ClosedCodec`]
 //! is for commands that open no sealed column. Nothing here keeps a text in the clear.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 use xueji_entity::value::{Guarded, LookupHash, Sealed};
 
+use super::keys::logs::LogKeys;
 use crate::error::{Error, Result};
 
 /// Seals and opens the columns of the groups identity, contact, address and account number.
@@ -20,6 +23,10 @@ pub trait Codec: Send + Sync + 'static {
     fn open(&self, table: &str, column: &str, row: Uuid, sealed: &[u8]) -> Result<String>;
     /// A keyed hash of a normalised text. Values of one kind compare across tables and columns.
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32];
+    /// The keys of the logs; none where no act is written.
+    fn log_keys(&self) -> Option<Arc<LogKeys>> {
+        None
+    }
     /// Learns of keys that came or changed their state since; a codec without keys has nothing to learn.
     fn follow(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
@@ -29,12 +36,20 @@ pub trait Codec: Send + Sync + 'static {
 /// Hashes under the deployment's look-up key and holds no data key.
 pub struct ClosedCodec {
     lookup: [u8; 32],
+    logs: Option<Arc<LogKeys>>,
 }
 
 impl ClosedCodec {
     /// A codec with the deployment's look-up key.
     pub const fn new(lookup: [u8; 32]) -> Self {
-        Self { lookup }
+        Self { lookup, logs: None }
+    }
+
+    /// The same for a command that leaves a line in the audit log.
+    #[must_use]
+    pub fn with_log_keys(mut self, keys: LogKeys) -> Self {
+        self.logs = Some(Arc::new(keys));
+        self
     }
 }
 
@@ -55,6 +70,10 @@ impl Codec for ClosedCodec {
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
         keyed(&self.lookup, kind, bare)
+    }
+
+    fn log_keys(&self) -> Option<Arc<LogKeys>> {
+        self.logs.clone()
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod attendance;
 pub mod bulk;
+pub mod chain;
 pub mod codec;
 pub mod connect;
 mod constraint;
@@ -40,8 +41,10 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult
 use crate::access::caller::Caller;
 use crate::access::view::Registry;
 use crate::error::{Error, Result};
+use chain::line::Log;
 use codec::Codec;
 use disclosures::Disclosures;
+use keys::logs::LogKeys;
 
 /// The database, behind scopes.
 #[derive(Clone)]
@@ -68,7 +71,7 @@ impl Store {
     pub fn new(db: DatabaseConnection, codec: Arc<dyn Codec>, registry: &'static Registry) -> Self {
         Self {
             keyed: db.clone(),
-            disclosures: Arc::new(Disclosures::within(db.clone())),
+            disclosures: Arc::new(Disclosures::within(db.clone()).coded_by(Arc::clone(&codec))),
             db,
             codec,
             registry,
@@ -80,7 +83,7 @@ impl Store {
     /// The same store with a log of disclosures of its own; without, they are written into its database.
     #[must_use]
     pub fn with_disclosures(mut self, disclosures: Disclosures) -> Self {
-        self.disclosures = Arc::new(disclosures);
+        self.disclosures = Arc::new(disclosures.coded_by(Arc::clone(&self.codec)));
         self
     }
 
@@ -109,6 +112,19 @@ impl Store {
     /// How many statements it has run since the start.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// The keys of the logs; without them nothing is put on record, and so nothing done.
+    pub(in crate::store) fn log_keys(&self) -> Result<Arc<LogKeys>> {
+        self.codec.log_keys().ok_or_else(|| Error::internal("there is no key for the logs here"))
+    }
+
+    /// Where the lines of a log are.
+    pub(in crate::store) fn log_db(&self, log: Log) -> &DatabaseConnection {
+        match log {
+            Log::Audit => &self.db,
+            Log::Disclosures => self.disclosures.db(),
+        }
     }
 
     /// Learns of data keys that came or changed their state since; servers ask twice a second, so it counts to no request.

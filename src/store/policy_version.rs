@@ -14,6 +14,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::keys::logs::LogKeys;
 use super::tx::{Tx, unattended};
 use super::{Store, failed};
 use crate::access::policy::Source;
@@ -182,7 +183,8 @@ impl Store {
             ..TransactionOptions::default()
         };
         let db = self.db.begin_with_options(options).await.map_err(failed)?;
-        let done = publish_in(&db, source, by, now).await;
+        let keys = self.log_keys()?;
+        let done = publish_in(&db, &keys, source, by, now).await;
         match &done {
             Ok(Published { fresh: true, .. }) => db.commit().await.map_err(failed)?,
             Ok(_) | Err(_) => db.rollback().await.map_err(failed)?,
@@ -193,6 +195,7 @@ impl Store {
 
 async fn publish_in(
     db: &DatabaseTransaction,
+    keys: &LogKeys,
     source: &Source,
     by: &str,
     now: DateTime<Utc>,
@@ -202,7 +205,7 @@ async fn publish_in(
     if published.fresh {
         db.execute(&insert(published.number, source, by, now)?).await.map_err(failed)?;
         let version = format!("{}:{}", published.number, published.hash);
-        let line = unattended("policy.publish", &version, by, now)?;
+        let line = unattended(keys, "policy.publish", &version, by, now)?;
         db.execute(&line).await.map_err(failed)?;
     }
     Ok(published)

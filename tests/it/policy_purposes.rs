@@ -11,6 +11,7 @@ use xueji_entity::{access_grant, policy_version};
 
 use crate::policy_reload::{change, folder, hide_phone};
 use crate::support::app::{App, catalogue, policy};
+use crate::support::keys::MASTER;
 
 const FOR_PURPOSES: &str =
     "p, student.phone, county_officer, region, full, filter, dropout_return transfer_review\n";
@@ -195,13 +196,13 @@ async fn check_says_how_a_folder_fits_a_database() {
     let (out, _) = expect(check(&mine), 0, "note[published] no version is published");
     assert!(out.contains("note[unheld] registrar/school: nobody holds it today"), "{out}");
     assert!(!out.contains("[unheld] administrator/anywhere"), "{out}");
-    assert!(run(&["apply"], &mine).status.success());
+    assert!(run(&["apply", "--master-key", MASTER], &mine).status.success());
     expect(check(&mine), 0, "note[published] version 1 is in force, and is these files");
     let (out, _) =
         expect(check(&other), 0, "note[published] version 1 is in force, and is other files");
     assert!(out.contains("publishes them as the next version"), "{out}");
     assert!(out.contains("`xueji policy diff 1 FOLDER`"), "{out}");
-    assert!(run(&["apply"], &other).status.success());
+    assert!(run(&["apply", "--master-key", MASTER], &other).status.success());
     let (out, _) = expect(check(&mine), 0, "version 2 is in force, and is other files");
     assert!(out.contains("these files were in force before it"), "{out}");
 
@@ -233,7 +234,7 @@ async fn check_says_how_a_folder_fits_a_database() {
     let whole = run(&["check"], &other);
     expect(whole, 0, "warning[published] version 2 is in force and cannot be used");
     expect(check(&other), 1, "warning[published] version 2");
-    assert!(run(&["apply"], &mine).status.success());
+    assert!(run(&["apply", "--master-key", MASTER], &mine).status.success());
     expect(check(&mine), 0, "note[published] version 3 is in force, and is these files");
 
     // A role that is held and that the policy does not know.

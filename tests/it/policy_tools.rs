@@ -11,6 +11,7 @@ use xueji::access::table::{Pair, Reach, Sight};
 
 use crate::policy_reload::{change, folder, hide_phone};
 use crate::support::app::{App, catalogue, policy, today};
+use crate::support::keys::MASTER;
 use crate::support::place::Place;
 use crate::support::server::Server;
 
@@ -404,7 +405,7 @@ async fn versions_are_applied_listed_and_compared_by_number() {
     let place = Place::migrated().await;
     let url = place.url.as_str();
     let apply = |args: &[&str]| {
-        let mut all = vec!["policy", "apply", "--database-url", url];
+        let mut all = vec!["policy", "apply", "--master-key", MASTER, "--database-url", url];
         all.extend(args);
         xueji(&all)
     };
@@ -592,7 +593,16 @@ async fn a_server_follows_commands_and_its_own_files_on_a_signal() {
     server.until("/readyz", "\"policy\":\"ok\"").await;
     server.until("/metrics", "xueji_policy_version 1\n").await;
     let url = place.url.as_str();
-    let applied = xueji(&["policy", "apply", "--database-url", url, "--policies", path(&other)]);
+    let applied = xueji(&[
+        "policy",
+        "apply",
+        "--master-key",
+        MASTER,
+        "--database-url",
+        url,
+        "--policies",
+        path(&other),
+    ]);
     assert!(applied.status.success(), "{:?}", said(&applied));
     server.until("/metrics", "xueji_policy_version 2\n").await;
     // The signal says: these files, although they are older.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::policy_reload::{change, folder};
 use crate::support::app::App;
+use crate::support::keys::MASTER;
 use crate::support::logs;
 use crate::support::place::Place;
 use crate::support::seed::Shape;
@@ -145,7 +146,16 @@ async fn the_published_policy_decides_and_files_only_where_none_is() {
     let history = said(&run(&["policy", "history", "--database-url", &place.url]));
     assert!(history.1.starts_with("0 versions"), "{history:?}");
     snapshots.done(&["drop", "one", "--with-tables"]);
-    let apply = ["policy", "apply", "--database-url", &place.url, "--policies", &theirs_at];
+    let apply = [
+        "policy",
+        "apply",
+        "--master-key",
+        MASTER,
+        "--database-url",
+        &place.url,
+        "--policies",
+        &theirs_at,
+    ];
     assert_eq!(said(&run(&apply)).0, Some(0));
     snapshots.done(&["take", "--name", "two", "--policies", &mine_at]);
     assert_eq!(published(&place.url).await, ["in_force"]);

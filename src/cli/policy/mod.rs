@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
 use super::{say, start};
@@ -18,6 +19,8 @@ use crate::access::policy::{Expectations, Policy, Source, draft};
 use crate::config::flags::Flags;
 use crate::store::Store;
 use crate::store::codec::ClosedCodec;
+use crate::store::keys::logs::LogKeys;
+use crate::store::keys::master::LocalMaster;
 
 /// The access policy: check it, print who sees what, and say what a change would change.
 #[derive(Debug, clap::Args)]
@@ -79,6 +82,16 @@ async fn store(flags: &Flags) -> anyhow::Result<Store> {
     let (url, kind) = flags.database()?;
     let db = start::database(url.reveal(), kind).await?;
     start::store(url.reveal(), kind, db, Arc::new(ClosedCodec::new([0; 32]))).await
+}
+
+/// The same for a command that leaves a line in the audit log, which needs the keys of the logs.
+async fn store_on_record(flags: &Flags, now: DateTime<Utc>) -> anyhow::Result<Store> {
+    let master = LocalMaster::new(&flags.master_key()?);
+    let (url, kind) = flags.database()?;
+    let db = start::database(url.reveal(), kind).await?;
+    let keys = LogKeys::open_or_make(&db, &master, now).await.map_err(start::refused)?;
+    let codec = ClosedCodec::new([0; 32]).with_log_keys(keys);
+    start::store(url.reveal(), kind, db, Arc::new(codec)).await
 }
 
 async fn compiled(source: Source) -> anyhow::Result<Policy> {

@@ -43,7 +43,7 @@ pub(super) async fn apply(args: Apply) -> anyhow::Result<()> {
         bail!("The policy is not published:\n{problems}");
     }
     let clock = Clock::system(flags.time_zone()?);
-    let store = super::store(&flags).await?;
+    let store = super::store_on_record(&flags, clock.now()).await?;
     let done = store.publish_policy(&source, Occasion::Command.word(), clock.now()).await?;
     let what = if done.fresh { "published" } else { "in force already" };
     say(format!("policy {}:{} is {what}", done.number, done.hash))

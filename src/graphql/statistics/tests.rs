@@ -80,6 +80,7 @@ impl App {
             language: Language::English,
             request_id: "test".into(),
             purpose: None,
+            client: None,
             backend: self.store.backend(),
             meter: Arc::default(),
         };

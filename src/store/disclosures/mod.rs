@@ -10,7 +10,7 @@ mod parts;
 mod writer;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
 
+use super::codec::Codec;
 use super::connect::connect_log;
 use super::failed;
 use crate::access::disclosure::Record;
@@ -30,14 +31,20 @@ use crate::error::Result;
 const PACE: Duration = Duration::from_secs(10);
 
 /// The log of disclosures.
-#[derive(Debug)]
 pub struct Disclosures {
     db: DatabaseConnection,
+    codec: Option<Arc<dyn Codec>>,
     clock: Clock,
     pace: Duration,
     queue: OnceLock<mpsc::UnboundedSender<writer::Waiting>>,
-    commits: std::sync::Arc<AtomicU64>,
+    commits: Arc<AtomicU64>,
     gap: Mutex<Option<(i64, Instant)>>,
+}
+
+impl std::fmt::Debug for Disclosures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Disclosures({:?})", self.db.get_database_backend())
+    }
 }
 
 /// A line as it stands in the log.
@@ -58,10 +65,11 @@ impl Disclosures {
     pub fn within(db: DatabaseConnection) -> Self {
         Self {
             db,
+            codec: None,
             clock: Clock::system(chrono_tz::UTC),
             pace: PACE,
             queue: OnceLock::new(),
-            commits: std::sync::Arc::default(),
+            commits: Arc::default(),
             gap: Mutex::default(),
         }
     }
@@ -70,6 +78,17 @@ impl Disclosures {
     /// connection of its own, a file beside an embedded one, or `db` itself when it is in memory.
     pub async fn beside(url: &str, db: &DatabaseConnection) -> Result<Self> {
         Ok(Self::within(connect_log(url).await?.unwrap_or_else(|| db.clone())))
+    }
+
+    /// With the keys that code its lines; without them none is written.
+    #[must_use]
+    pub(in crate::store) fn coded_by(mut self, codec: Arc<dyn Codec>) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    pub(in crate::store) fn db(&self) -> &DatabaseConnection {
+        &self.db
     }
 
     /// With another clock.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sea_orm::sea_query::{Expr, InsertStatement, Query, Value};
+use sea_orm::sea_query::{InsertStatement, Value};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -18,7 +18,10 @@ use super::{Disclosures, parts};
 use crate::access::disclosure::Record;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::store::chain::line::{Datum, Log, coded};
+use crate::store::codec::Codec;
 use crate::store::failed;
+use crate::store::tx::insert_into;
 
 /// Most lines of one commit.
 const MOST: usize = 256;
@@ -26,7 +29,7 @@ const MOST: usize = 256;
 /// A line that waits for its commit.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    row: Vec<Value>,
+    row: Vec<Datum>,
     done: oneshot::Sender<Result<()>>,
 }
 
@@ -35,10 +38,18 @@ impl Disclosures {
     pub async fn record(&self, record: &Record) -> Result<()> {
         let (done, written) = oneshot::channel();
         let row = row(record)?;
+        let codec = self.codec.as_ref();
+        let codec = codec.ok_or_else(|| Error::internal("the log has no key"))?;
         let queue = self.queue.get_or_init(|| {
             let (queue, waiting) = mpsc::unbounded_channel();
             let commits = Arc::clone(&self.commits);
-            tokio::spawn(write(self.db.clone(), self.clock, waiting, commits));
+            let log = Written {
+                db: self.db.clone(),
+                clock: self.clock,
+                codec: Arc::clone(codec),
+                commits,
+            };
+            tokio::spawn(write(log, waiting));
             queue
         });
         // The task ends with the queue alone; should it be gone, nothing can be written.
@@ -61,29 +72,32 @@ fn unwritten() -> metrics::Gauge {
     metrics::gauge!("xueji_disclosure_waiting_lines")
 }
 
-fn row(record: &Record) -> Result<Vec<Value>> {
+/// What the writing task stands on.
+struct Written {
+    db: DatabaseConnection,
+    clock: Clock,
+    codec: Arc<dyn Codec>,
+    commits: Arc<AtomicU64>,
+}
+
+fn row(record: &Record) -> Result<Vec<Datum>> {
     Ok(vec![
-        record.account.uuid().into(),
-        record.request_id.as_str().into(),
-        record.purpose.clone().into(),
-        record.policy_version.as_str().into(),
-        parts::write(&record.parts)?.into(),
+        Datum::Uuid(Some(record.account.uuid())),
+        Datum::text(record.request_id.as_str()),
+        Datum::Text(record.purpose.clone()),
+        Datum::text(record.policy_version.as_str()),
+        Datum::Bytes(Some(parts::write(&record.parts)?)),
     ])
 }
 
-async fn write(
-    db: DatabaseConnection,
-    clock: Clock,
-    mut waiting: mpsc::UnboundedReceiver<Waiting>,
-    commits: Arc<AtomicU64>,
-) {
+async fn write(log: Written, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     let mut batch = Vec::with_capacity(MOST);
     while waiting.recv_many(&mut batch, MOST).await > 0 {
         let (rows, done): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|line| (line.row, line.done)).unzip();
         #[expect(clippy::cast_precision_loss, reason = "a batch has 256 lines at most")]
         let lines = done.len() as f64;
-        let outcomes = together(&db, clock, rows, &commits).await;
+        let outcomes = together(&log, rows).await;
         unwritten().decrement(lines);
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count() as u64;
         metrics::counter!("xueji_disclosure_failures_total").increment(failed);
@@ -96,40 +110,30 @@ async fn write(
 
 /// Writes lines in one commit; should that be refused, each in its own, so that one bad line costs no
 /// other its answer.
-async fn together(
-    db: &DatabaseConnection,
-    clock: Clock,
-    rows: Vec<Vec<Value>>,
-    commits: &AtomicU64,
-) -> Vec<Result<()>> {
+async fn together(log: &Written, rows: Vec<Vec<Datum>>) -> Vec<Result<()>> {
     let count = rows.len();
-    match commit(db, clock, rows.clone(), commits).await {
+    match commit(log, rows.clone()).await {
         Ok(()) => (0..count).map(|_| Ok(())).collect(),
         Err(Error::Unavailable) => (0..count).map(|_| Err(Error::Unavailable)).collect(),
         Err(error) if count == 1 => vec![Err(error)],
         Err(_one_of_them) => {
             let mut outcomes = Vec::with_capacity(count);
             for row in rows {
-                outcomes.push(commit(db, clock, vec![row], commits).await);
+                outcomes.push(commit(log, vec![row]).await);
             }
             outcomes
         }
     }
 }
 
-async fn commit(
-    db: &DatabaseConnection,
-    clock: Clock,
-    rows: Vec<Vec<Value>>,
-    commits: &AtomicU64,
-) -> Result<()> {
+async fn commit(log: &Written, rows: Vec<Vec<Datum>>) -> Result<()> {
     let count = rows.len() as u64;
-    let insert = insert(clock, rows)?;
+    let insert = insert(log, rows)?;
     let begun = Instant::now();
-    db.execute(&insert).await.map_err(failed)?;
+    log.db.execute(&insert).await.map_err(failed)?;
     metrics::histogram!("xueji_disclosure_commit_duration_seconds")
         .record(begun.elapsed().as_secs_f64());
-    commits.fetch_add(1, Ordering::Relaxed);
+    log.commits.fetch_add(1, Ordering::Relaxed);
     metrics::counter!("xueji_disclosure_lines_total").increment(count);
     metrics::counter!("xueji_disclosure_commits_total").increment(1);
     #[expect(clippy::cast_precision_loss, reason = "a batch has 256 lines at most")]
@@ -137,24 +141,15 @@ async fn commit(
     Ok(())
 }
 
-/// Keys and times are given at the last moment, so that they are those of the commit.
-fn insert(clock: Clock, rows: Vec<Vec<Value>>) -> Result<InsertStatement> {
-    let at = clock.now();
-    let mut insert = Query::insert();
-    insert.into_table("disclosure_line").columns([
-        "id",
-        "at",
-        "account_id",
-        "request_id",
-        "purpose",
-        "policy_version",
-        "parts",
-    ]);
-    for row in rows {
-        let own: [Value; 2] = [Uuid::now_v7().into(), at.into()];
-        insert
-            .values(own.into_iter().chain(row).map(Expr::val))
-            .map_err(|error| Error::Internal(error.into()))?;
-    }
-    Ok(insert)
+/// Keys, times and codes are given at the last moment, so that they are those of the commit.
+fn insert(log: &Written, rows: Vec<Vec<Datum>>) -> Result<InsertStatement> {
+    let at = log.clock.now();
+    let keys = log.codec.log_keys();
+    let keys = keys.ok_or_else(|| Error::internal("the log has no key"))?;
+    let line = |row: Vec<Datum>| -> Result<Vec<Value>> {
+        let own = [Datum::Uuid(Some(Uuid::now_v7())), Datum::Instant(at)];
+        coded(&keys, Log::Disclosures, own.into_iter().chain(row).collect())
+    };
+    let rows = rows.into_iter().map(line).collect::<Result<Vec<_>>>()?;
+    insert_into("disclosure_line", Log::Disclosures.columns(), rows)
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::super::codec::{Codec, keyed};
 use super::cipher::{DataKey, key_of};
+use super::logs::{self, LogKeys};
 use super::master::MasterKey;
 use super::{Refusal, State, Stored, init, stored, unfinished};
 use crate::access::view::Registry;
@@ -49,6 +50,12 @@ impl Ring {
     }
 }
 
+/// The keys of the logs at hand, with the numbers and states by which a change is noticed.
+struct Logs {
+    keys: Arc<LogKeys>,
+    states: Vec<(i64, State)>,
+}
+
 /// Where new keys come from.
 struct Source {
     db: DatabaseConnection,
@@ -59,6 +66,7 @@ struct Source {
 pub struct EnvelopeCodec {
     lookup: [u8; 32],
     ring: ArcSwap<Ring>,
+    logs: ArcSwap<Logs>,
     source: Option<Source>,
 }
 
@@ -92,18 +100,23 @@ impl EnvelopeCodec {
             return Err(Refusal::None);
         }
         let ring = ArcSwap::from_pointee(ring);
-        Ok(Self { lookup, ring, source: Some(Source { db, master }) })
+        let keys = Arc::new(LogKeys::open_or_make(&db, master.as_ref(), now).await?);
+        let logs = ArcSwap::from_pointee(Logs { keys, states: logs::states(&db).await? });
+        Ok(Self { lookup, ring, logs, source: Some(Source { db, master }) })
     }
 
     /// A codec over one key that is at hand, for what stands on no database: tests and benchmarks.
     pub fn over(lookup: [u8; 32], id: u32, algorithm: DataCipher, key: &[u8]) -> Result<Self> {
         let key = Arc::new(DataKey::new(id, algorithm, key)?);
         let ring = Ring { keys: vec![Arc::clone(&key)], active: Some(key) };
-        Ok(Self { lookup, ring: ArcSwap::from_pointee(ring), source: None })
+        let logs = Logs { keys: Arc::new(LogKeys::over(&lookup)), states: Vec::new() };
+        let (ring, logs) = (ArcSwap::from_pointee(ring), ArcSwap::from_pointee(logs));
+        Ok(Self { lookup, ring, logs, source: None })
     }
 
     async fn learn(&self) -> Result<()> {
         let Some(source) = &self.source else { return Ok(()) };
+        self.learn_logs(source).await?;
         let keys = stored(&source.db).await?;
         let known = self.ring.load();
         let active = keys.iter().find(|key| key.state == State::Active).map(|key| key.id);
@@ -113,18 +126,39 @@ impl EnvelopeCodec {
             return Ok(());
         }
         let ring = Ring::of(&keys, &known, source.master.as_ref()).await;
-        let ring = ring.map_err(|refusal| match refusal {
-            Refusal::Failed(error) => error,
-            refusal @ (Refusal::OtherMaster { .. }
-            | Refusal::Damaged(_)
-            | Refusal::Clear
-            | Refusal::Underway
-            | Refusal::None
-            | Refusal::Foreign { .. }) => Error::internal(refusal.to_string()),
-        })?;
+        let ring = ring.map_err(told)?;
         tracing::info!(keys = ring.keys.len(), active, "data keys changed");
         self.ring.store(Arc::new(ring));
         Ok(())
+    }
+}
+
+impl EnvelopeCodec {
+    async fn learn_logs(&self, source: &Source) -> Result<()> {
+        let states = logs::states(&source.db).await?;
+        if states == self.logs.load().states {
+            return Ok(());
+        }
+        let keys = LogKeys::open(&source.db, source.master.as_ref()).await.map_err(told)?;
+        if let Some(keys) = keys {
+            tracing::info!(keys = states.len(), "log keys changed");
+            self.logs.store(Arc::new(Logs { keys: Arc::new(keys), states }));
+        }
+        Ok(())
+    }
+}
+
+/// A refusal as an error of a server that runs.
+fn told(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Failed(error) => error,
+        refusal @ (Refusal::OtherMaster { .. }
+        | Refusal::Damaged(_)
+        | Refusal::LogKey(_)
+        | Refusal::Clear
+        | Refusal::Underway
+        | Refusal::None
+        | Refusal::Foreign { .. }) => Error::internal(refusal.to_string()),
     }
 }
 
@@ -149,6 +183,10 @@ impl Codec for EnvelopeCodec {
 
     fn hash(&self, kind: &str, bare: &str) -> [u8; 32] {
         keyed(&self.lookup, kind, bare)
+    }
+
+    fn log_keys(&self) -> Option<Arc<LogKeys>> {
+        Some(Arc::clone(&self.logs.load().keys))
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<()>> {

@@ -2,11 +2,12 @@
 //!
 //! A value names the data key that opens it, so that keys change while servers run. [`envelope`] is the
 //! codec that uses them, [`master`] what wraps them, [`rotate`] how rows move to a new one. Reading
-//! the keys counts to no request. Nobody outside the store ever holds a data key.
+//! the keys counts to no request. [`logs`] holds the keys of the audit log and of the disclosures. Nobody outside the store ever holds a data key.
 
 mod cipher;
 pub mod envelope;
 mod history;
+pub mod logs;
 pub mod master;
 pub mod rewrap;
 pub mod rotate;
@@ -20,11 +21,12 @@ use sea_orm::{
 };
 
 use super::failed;
-use super::tx::{insert_into, names, unattended};
+use super::tx::{insert_into, names};
 use crate::access::view::{Kind, Registry};
 use crate::config::settings::DataCipher;
 use crate::error::{Error, Result};
 use cipher::{DataKey, key_bytes};
+use logs::LogKeys;
 use master::MasterKey;
 
 /// What the keys here are for; a value of the column `kind`.
@@ -52,6 +54,12 @@ pub enum Refusal {
          from a backup. Nothing was changed"
     )]
     Damaged(u32),
+    /// The same of a key of the logs.
+    #[error(
+        "Log key {0} is damaged: the master key that wrapped it does not open it. Restore the table log_key from a \
+         backup. Nothing was changed"
+    )]
+    LogKey(i64),
     /// A registry of an earlier version.
     #[error(
         "This registry holds identity, contact, address or account numbers in the clear, as earlier versions \
@@ -204,7 +212,8 @@ pub async fn init(
     }
     match insert(&tx, master, 1, algorithm, State::Active, now).await {
         Ok(()) => {
-            on_record(&tx, "keys.init", 1, now).await?;
+            let logs = LogKeys::make(&tx, master, now).await?;
+            on_record(&tx, &logs, "keys.init", 1, now).await?;
             tx.commit().await.map_err(failed)?;
             Ok(true)
         }
@@ -248,13 +257,12 @@ async fn insert(
 /// What is done with keys is in the audit log, in the transaction that does it.
 async fn on_record(
     tx: &DatabaseTransaction,
+    logs: &LogKeys,
     action: &str,
     key: u32,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let line = unattended(action, "", &format!("data key {key}"), now)?;
-    tx.execute(&line).await.map_err(failed)?;
-    Ok(())
+    logs.on_record(tx, action, &format!("data key {key}"), now).await
 }
 
 async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransaction> {

@@ -1,4 +1,4 @@
-//! Another master key: every data key is wrapped anew, in one transaction; no row of the registry is touched.
+//! Another master key: every data key and every key of the logs is wrapped anew, in one transaction; no row of the registry is touched.
 //!
 //! Servers that run go on with the keys they have opened, and need the new master key at their next start.
 
@@ -7,11 +7,12 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use super::super::failed;
+use super::logs::{self, LogKeys};
 use super::master::MasterKey;
 use super::{Refusal, immediate, on_record, stored};
 use crate::error::Error;
 
-/// Wraps every data key by another master key; how many. Those that it wraps already are left alone.
+/// Wraps every data key and every key of the logs by another master key; how many data keys. Those that it wraps already are left alone.
 pub async fn rewrap(
     db: &DatabaseConnection,
     from: &dyn MasterKey,
@@ -23,6 +24,11 @@ pub async fn rewrap(
     if keys.is_empty() {
         tx.rollback().await.map_err(failed)?;
         return Err(Refusal::None);
+    }
+    let wrapped = logs::rewrap(&tx, from, to).await?;
+    let log_keys = LogKeys::make(&tx, to, now).await?;
+    for id in wrapped {
+        log_keys.on_record(&tx, "keys.rewrap", &format!("log key {id}"), now).await?;
     }
     let mut count = 0;
     for key in keys {
@@ -44,7 +50,7 @@ pub async fn rewrap(
         if tx.execute(&update).await.map_err(failed)?.rows_affected() != 1 {
             return Err(Error::Conflict { what: "data_key".into() }.into());
         }
-        on_record(&tx, "keys.rewrap", key.id, now).await?;
+        on_record(&tx, &log_keys, "keys.rewrap", key.id, now).await?;
         count += 1;
     }
     tx.commit().await.map_err(failed)?;

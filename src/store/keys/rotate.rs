@@ -20,6 +20,7 @@ use super::super::progress::Progress;
 use super::super::tx::{insert_into, names};
 use super::cipher::{DataKey, clear, head, key_of};
 use super::history::{self, HISTORY};
+use super::logs::LogKeys;
 use super::master::MasterKey;
 use super::{
     Refusal, Sealed, State, Stored, beginning, immediate, insert, on_record, stored, tables,
@@ -179,7 +180,8 @@ impl Rotation {
         let columns = names(&["key_id", "table_name", "done"]);
         insert(&tx, self.master.as_ref(), id, self.cipher, State::Arriving, now).await?;
         tx.execute(&insert_into("key_rewrite", columns, rows)?).await.map_err(failed)?;
-        on_record(&tx, "keys.rotate", id, now).await?;
+        let logs = LogKeys::make(&tx, self.master.as_ref(), now).await?;
+        on_record(&tx, &logs, "keys.rotate", id, now).await?;
         tx.commit().await.map_err(failed)?;
         Ok((id, false))
     }
@@ -223,7 +225,8 @@ impl Rotation {
                 .and_where(which);
             tx.execute(&update).await.map_err(failed)?;
         }
-        on_record(&tx, "keys.activate", target, now).await?;
+        let logs = LogKeys::make(&tx, self.master.as_ref(), now).await?;
+        on_record(&tx, &logs, "keys.activate", target, now).await?;
         tx.commit().await.map_err(failed)?;
         Ok(())
     }

@@ -160,7 +160,8 @@ impl Tx {
         let outcome = if self.missed.is_some() { "denied" } else { "done" };
         let line = self.missed.take().unwrap_or_else(|| Line::done(&touched));
         let line = line.noting(self.note.take());
-        self.execute(&audit(&self.caller, self.now, self.action, line)?).await?;
+        let keys = self.store.log_keys()?;
+        self.execute(&audit(&keys, &self.caller, self.now, self.action, line)?).await?;
         let events = std::mem::take(&mut self.events);
         let told = !events.is_empty();
         for group in events.chunks(EVENTS) {

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{InsertStatement, Value};
+use sea_orm::{ActiveEnum, ConnectionTrait};
 use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::audit::AuditOutcome;
@@ -19,6 +19,8 @@ use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::filter::Key;
 use crate::error::{Error, Result};
+use crate::store::chain::line::{Datum, Log, coded};
+use crate::store::keys::logs::LogKeys;
 use crate::store::{Store, failed};
 
 /// What an act tells others, by ids alone.
@@ -161,7 +163,10 @@ impl Store {
         action: Action,
         error: Error,
     ) -> Error {
-        let statement = match audit(caller, now, action, Line::denied(&error)) {
+        let keys = self.log_keys();
+        let statement =
+            keys.and_then(|keys| audit(&keys, caller, now, action, Line::denied(&error)));
+        let statement = match statement {
             Ok(statement) => statement,
             Err(other) => return other,
         };
@@ -178,63 +183,86 @@ impl Store {
 }
 
 pub(super) fn audit(
+    keys: &LogKeys,
     caller: &Caller,
     now: DateTime<Utc>,
     action: Action,
     line: Line,
 ) -> Result<InsertStatement> {
-    let columns = names(&[
-        "id",
-        "at",
-        "account_id",
-        "action",
-        "outcome",
-        "noun",
-        "row_id",
-        "student_id",
-        "columns",
-        "policy_version",
-        "request_id",
-        "detail",
-        "purpose",
-    ]);
-    let row: Vec<Value> = vec![
-        Uuid::now_v7().into(),
-        now.into(),
-        caller.account().uuid().into(),
-        action.name().into(),
-        line.outcome.into(),
-        line.noun.map(str::to_owned).into(),
-        line.row.map(|row| row.id).into(),
-        line.row.and_then(|row| row.student).into(),
-        line.columns.into(),
-        caller.session.policy.version.clone().into(),
-        caller.request_id.as_ref().into(),
-        line.detail.into(),
-        caller.purpose.as_deref().map(str::to_owned).into(),
+    let (grants, rules) = right(caller, action);
+    let line = vec![
+        Datum::Uuid(Some(Uuid::now_v7())),
+        Datum::Instant(now),
+        Datum::Uuid(Some(caller.account().uuid())),
+        Datum::text(action.name()),
+        Datum::text(line.outcome.to_value()),
+        Datum::Text(line.noun.map(str::to_owned)),
+        Datum::Uuid(line.row.map(|row| row.id)),
+        Datum::Uuid(line.row.and_then(|row| row.student)),
+        Datum::Text(line.columns),
+        Datum::text(caller.session.policy.version.as_str()),
+        Datum::text(caller.request_id.as_ref()),
+        Datum::Text(line.detail),
+        Datum::Text(caller.purpose.as_deref().map(str::to_owned)),
+        Datum::Text(grants),
+        Datum::Text(rules),
+        Datum::Text(caller.client.map(|client| client.to_string())),
     ];
-    insert_into("audit", columns, [row])
+    written(keys, line)
+}
+
+/// The grants that hold an action, and the policy lines that say so; none for whom nothing does.
+fn right(caller: &Caller, action: Action) -> (Option<String>, Option<String>) {
+    let session = &caller.session;
+    let Some(id) = session.policy.actions.id(action.name()) else { return (None, None) };
+    let (mut grants, mut rules) = (Vec::new(), BTreeSet::new());
+    for held in &session.held {
+        let Some(act) = session.policy.actions.may(&[held.pair], id) else { continue };
+        let of_pair = session
+            .grants
+            .iter()
+            .filter(|grant| (grant.role, grant.reach) == (held.pair.role, held.pair.reach));
+        grants.extend(of_pair.map(|grant| grant.id.to_string()));
+        if let Some(rule) = act.rule.and_then(|rule| session.table().rule(rule)) {
+            rules.insert(format!("{}:{}", rule.file, rule.line));
+        }
+    }
+    let rules: Vec<_> = rules.into_iter().collect();
+    ((!grants.is_empty()).then(|| grants.join(" ")), (!rules.is_empty()).then(|| rules.join(" ")))
 }
 
 /// The audit line of what the server did of itself, without an account and without a request.
 pub(in crate::store) fn unattended(
+    keys: &LogKeys,
     action: &str,
     policy_version: &str,
     detail: &str,
     now: DateTime<Utc>,
 ) -> Result<InsertStatement> {
-    let columns =
-        names(&["id", "at", "action", "outcome", "policy_version", "request_id", "detail"]);
-    let row: Vec<Value> = vec![
-        Uuid::now_v7().into(),
-        now.into(),
-        action.into(),
-        AuditOutcome::Done.into(),
-        policy_version.into(),
-        "".into(),
-        detail.into(),
+    let line = vec![
+        Datum::Uuid(Some(Uuid::now_v7())),
+        Datum::Instant(now),
+        Datum::Uuid(None),
+        Datum::text(action),
+        Datum::text(AuditOutcome::Done.to_value()),
+        Datum::Text(None),
+        Datum::Uuid(None),
+        Datum::Uuid(None),
+        Datum::Text(None),
+        Datum::text(policy_version),
+        Datum::text(""),
+        Datum::text(detail),
+        Datum::Text(None),
+        Datum::Text(None),
+        Datum::Text(None),
+        Datum::Text(None),
     ];
-    insert_into("audit", columns, [row])
+    written(keys, line)
+}
+
+/// A line with its code, ready to be put into the log.
+fn written(keys: &LogKeys, line: Vec<Datum>) -> Result<InsertStatement> {
+    insert_into("audit", Log::Audit.columns(), [coded(keys, Log::Audit, line)?])
 }
 
 pub(super) fn outbox(events: &[(Event, Vec<Key>)], now: DateTime<Utc>) -> Result<InsertStatement> {

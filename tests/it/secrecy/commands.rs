@@ -86,7 +86,8 @@ async fn the_first_start_makes_a_key_and_the_commands_show_it() {
         }
     }
     let list = done(run(&on(&place.url, MASTER, &["list"])));
-    assert_eq!(list.lines().count(), 1, "{list}");
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert!(list.contains("log 1    code     active"), "{list}");
     assert!(list.starts_with("1    aes-256-gcm  active    master "), "{list}");
     let again = done(run(&on(&place.url, MASTER, &["init"])));
     assert!(again.contains("a data key already"), "{again}");
@@ -104,11 +105,13 @@ async fn the_first_start_makes_a_key_and_the_commands_show_it() {
 async fn data_keys_are_not_taken_back_with_a_migration() {
     let place = Place::migrated().await;
     let db = connect(&place.url, 1).await.unwrap();
-    let down = ["migrate", "down", "--steps", "1", "--database-url", &place.url];
-    refused(run(&down), &["would take back the data keys"]);
+    let down = |steps| ["migrate", "down", "--steps", steps, "--database-url", &place.url];
+    refused(run(&down("1")), &["would take back the seals of the logs and their keys"]);
+    refused(run(&down("2")), &["would take back the data keys"]);
     assert_eq!(keys(&db).await.unwrap().len(), 1);
     db.execute_unprepared("DELETE FROM data_key").await.unwrap();
-    assert!(done(run(&down)).contains("1 migrations taken back"));
+    db.execute_unprepared("DELETE FROM log_key").await.unwrap();
+    assert!(done(run(&down("2"))).contains("2 migrations taken back"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

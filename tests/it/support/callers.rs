@@ -218,6 +218,7 @@ impl App {
             language: Language::English,
             request_id: "test".into(),
             purpose: None,
+            client: None,
             backend: self.store().backend(),
             meter: Arc::new(AtomicU32::new(0)),
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use xueji::config::secret::SecretKey;
 use xueji::config::settings::DataCipher;
 use xueji::graphql::REGISTRY;
@@ -26,7 +26,50 @@ pub(crate) fn master() -> LocalMaster {
 pub(crate) async fn plant(db: &DatabaseConnection) {
     let made = init(db, &REGISTRY, &master(), DataCipher::default(), clock().now()).await;
     assert!(made.unwrap());
+    let free = Unguarded::of(db, "audit").await;
     db.execute_unprepared("DELETE FROM audit").await.unwrap();
+    db.execute_unprepared("DELETE FROM seal_waiting").await.unwrap();
+    free.guard(db).await;
+}
+
+/// A table without the triggers that keep its rows, as whoever owns the database can have it.
+pub(crate) struct Unguarded {
+    table: &'static str,
+    guards: Vec<String>,
+}
+
+impl Unguarded {
+    /// Takes the triggers away.
+    pub(crate) async fn of(db: &DatabaseConnection, table: &'static str) -> Self {
+        let backend = db.get_database_backend();
+        if backend == DbBackend::Postgres {
+            let disable = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
+            db.execute_unprepared(&disable).await.unwrap();
+            return Self { table, guards: Vec::new() };
+        }
+        let query = format!(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
+        );
+        let rows = db.query_all_raw(Statement::from_string(backend, query)).await.unwrap();
+        let mut guards = Vec::new();
+        for row in rows {
+            let name: String = row.try_get_by_index(0).unwrap();
+            guards.push(row.try_get_by_index(1).unwrap());
+            db.execute_unprepared(&format!("DROP TRIGGER {name}")).await.unwrap();
+        }
+        Self { table, guards }
+    }
+
+    /// Puts them back.
+    pub(crate) async fn guard(self, db: &DatabaseConnection) {
+        if db.get_database_backend() == DbBackend::Postgres {
+            let enable = format!("ALTER TABLE {} ENABLE TRIGGER USER", self.table);
+            db.execute_unprepared(&enable).await.unwrap();
+        }
+        for guard in &self.guards {
+            db.execute_unprepared(guard).await.unwrap();
+        }
+    }
 }
 
 /// The codec of a database.
