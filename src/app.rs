@@ -30,6 +30,7 @@ use crate::graphql::error::without_caller;
 use crate::graphql::{Limits, REGISTRY, XuejiSchema, build_schema};
 use crate::http::accept;
 use crate::http::backend::{AuthFailure, Backend, Operation, Readiness, RequestMeta, Steps};
+use crate::http::client::Client;
 use crate::live;
 use crate::store::Store;
 use crate::store::chain::sealer::Sealer;
@@ -193,7 +194,7 @@ impl App {
             language: language(meta.language),
             request_id: Arc::clone(&meta.request_id),
             purpose: meta.purpose.clone(),
-            client: meta.remote.map(|remote| remote.ip()),
+            client: meta.client.map(Client::address),
             backend: self.store.backend(),
             meter: Arc::clone(&meter),
         };

@@ -284,7 +284,8 @@ pub struct Caller {
     pub request_id: Arc<str>,
     /// What the answer is wanted for, a code of the policy; none when the request does not say.
     pub purpose: Option<Arc<str>>,
-    /// Address of the other end of the connection, which may be a proxy; none without a connection.
+    /// Address of whoever asks, behind the proxies that are believed; of a version 6 network the first; none without a
+    /// connection.
     pub client: Option<std::net::IpAddr>,
     /// The dialect of the database that conditions are written for.
     pub backend: DbBackend,

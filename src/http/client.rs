@@ -30,6 +30,11 @@ use super::{
 pub struct Client(IpAddr);
 
 impl Client {
+    /// Its address; of a version 6 network the first.
+    pub const fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// The client behind an address.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
