@@ -3,6 +3,7 @@
 //! A command that fails ends with one sentence on standard error and exit code 1. Nothing here
 //! decides anything about the registry.
 
+mod backup;
 mod demo;
 mod documents;
 mod keys;
@@ -45,6 +46,8 @@ enum Command {
     Policy(policy::Args),
     /// Take, list or drop snapshots, from which reporting tools are answered
     Snapshot(snapshot::Args),
+    /// Take, restore, verify, list or prune backups
+    Backup(backup::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
     /// Sign a token for an account with the data folder's own key
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
