@@ -109,6 +109,7 @@ pub struct BackupFlags {
     /// Folder into which a server takes a backup each night; none is taken without it
     #[arg(
         help_heading = "Backups",
+        id = "backup_folder",
         long = "backup-folder",
         env = "XUEJI_BACKUP_FOLDER",
         value_name = "FOLDER"
@@ -117,6 +118,7 @@ pub struct BackupFlags {
     /// Hour from which the backup of the night is taken, 0 to 23 [default: 3]
     #[arg(
         help_heading = "Backups",
+        id = "backup_hour",
         long = "backup-hour",
         env = "XUEJI_BACKUP_HOUR",
         value_name = "HOUR"
@@ -125,6 +127,7 @@ pub struct BackupFlags {
     /// Days of which the newest backup is kept [default: 7]
     #[arg(
         help_heading = "Backups",
+        id = "backup_keep_daily",
         long = "backup-keep-daily",
         env = "XUEJI_BACKUP_KEEP_DAILY",
         value_name = "NUMBER"
@@ -133,6 +136,7 @@ pub struct BackupFlags {
     /// Weeks of which the newest backup is kept [default: 5]
     #[arg(
         help_heading = "Backups",
+        id = "backup_keep_weekly",
         long = "backup-keep-weekly",
         env = "XUEJI_BACKUP_KEEP_WEEKLY",
         value_name = "NUMBER"
@@ -141,6 +145,7 @@ pub struct BackupFlags {
     /// Months of which the newest backup is kept [default: 12]
     #[arg(
         help_heading = "Backups",
+        id = "backup_keep_monthly",
         long = "backup-keep-monthly",
         env = "XUEJI_BACKUP_KEEP_MONTHLY",
         value_name = "NUMBER"
@@ -149,6 +154,7 @@ pub struct BackupFlags {
     /// Days after which a backup is restored on trial again, at least 1 [default: 7]
     #[arg(
         help_heading = "Backups",
+        id = "backup_verify_every_days",
         long = "backup-verify-every-days",
         env = "XUEJI_BACKUP_VERIFY_EVERY_DAYS",
         value_name = "DAYS"

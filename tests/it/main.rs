@@ -10,6 +10,7 @@
 mod aggregates;
 mod attacks;
 mod attendance;
+mod backups;
 mod bad_input;
 mod break_glass;
 mod canary;
