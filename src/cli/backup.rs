@@ -19,7 +19,7 @@ use crate::store::backup::check::{Means, Verified, verify};
 use crate::store::backup::folder::{list, remove, rows};
 use crate::store::backup::restore::restore;
 use crate::store::backup::take::take;
-use crate::store::backup::{Refusal, on_record};
+use crate::store::backup::{Refusal, Voice, on_record};
 use crate::store::connect::connect;
 use crate::store::keys::master::LocalMaster;
 
@@ -141,7 +141,7 @@ async fn taken(to: &Path, flags: Flags) -> anyhow::Result<()> {
         bail!("The database holds no registry: `xueji migrate up` makes one.");
     }
     let clock = clock(&flags)?;
-    let taken = take(url.reveal(), to, &master, clock).await.map_err(refused)?;
+    let taken = take(url.reveal(), to, &master, clock, Voice::Aloud).await.map_err(refused)?;
     on_record(&db, "backup.take", &taken.detail(), clock.now()).await.context(
         "The backup was taken, but cannot be put on record in the audit log of the database",
     )?;
@@ -159,7 +159,8 @@ async fn restored(file: &Path, flags: Flags) -> anyhow::Result<()> {
     let master = LocalMaster::new(&flags.master_key()?);
     let (url, _) = flags.database()?;
     let now = clock(&flags)?.now();
-    let restored = restore(file, url.reveal(), &master, Some(now)).await.map_err(refused)?;
+    let restored =
+        restore(file, url.reveal(), &master, Some(now), Voice::Aloud).await.map_err(refused)?;
     say(format!(
         "restored: {} rows of {} tables as of {}, each compared with the backup{}",
         restored.manifest.rows(),
@@ -190,7 +191,8 @@ async fn verified(path: &Path, scratch: Option<&str>, flags: Flags) -> anyhow::R
     let mut failures = Vec::new();
     for path in &paths {
         let master = Arc::clone(&master);
-        let means = Means { registry: &REGISTRY, master, lookup, scratch, now };
+        let means =
+            Means { registry: &REGISTRY, master, lookup, scratch, now, voice: Voice::Aloud };
         match verify(path, &means).await {
             Ok(found) => {
                 report(path, &found)?;

@@ -12,11 +12,11 @@ use crate::config::secret::SecretText;
 use crate::config::settings::{self, Keep};
 use crate::error::Result;
 use crate::store::Store;
-use crate::store::backup::Refusal;
 use crate::store::backup::check::{Means, verify};
 use crate::store::backup::claim::Claim;
 use crate::store::backup::folder::{Kept, list, remove};
 use crate::store::backup::take::{Taken, take};
+use crate::store::backup::{Refusal, Voice};
 use crate::store::keys::master::MasterKey;
 
 /// The step that takes a backup.
@@ -119,7 +119,7 @@ pub async fn nightly(store: &Store, backups: &Backups, clock: Clock) -> Result<N
 
 async fn taken(store: &Store, backups: &Backups, clock: Clock) -> Result<Taken, Refusal> {
     let (url, folder) = (backups.url.reveal(), &backups.settings.folder);
-    let taken = take(url, folder, backups.master.as_ref(), clock).await?;
+    let taken = take(url, folder, backups.master.as_ref(), clock, Voice::Silent).await?;
     store.backup_on_record("backup.take", &taken.detail(), clock.now()).await?;
     Ok(taken)
 }
@@ -142,6 +142,7 @@ async fn verified(
         lookup: Some(backups.lookup),
         scratch: None,
         now: clock.now(),
+        voice: Voice::Silent,
     };
     let found = verify(&newest.path, &means).await?;
     let detail = found.detail(&newest.path);

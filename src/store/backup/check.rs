@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::folder::{Record, put_record};
 use super::restore::restore;
 use super::schema::{self, postgres};
-use super::{LINES, Manifest, Refusal, Table};
+use super::{LINES, Manifest, Refusal, Table, Voice};
 use crate::access::view::{Kind, Noun, Registry};
 use crate::config::settings::DataCipher;
 use crate::error::Error;
@@ -39,6 +39,8 @@ pub struct Means<'a> {
     pub scratch: Option<&'a str>,
     /// The instant.
     pub now: DateTime<Utc>,
+    /// Whether somebody waits to hear how far it is.
+    pub voice: Voice,
 }
 
 /// A table of a verified backup.
@@ -102,7 +104,7 @@ async fn in_files(path: &Path, means: &Means<'_>) -> Result<(Verified, [u8; 32])
     let scratch = scratch.map_err(|error| Refusal::unwritable(&std::env::temp_dir(), &error))?;
     let registry = scratch.path().join("registry.db");
     let url = format!("sqlite://{}?mode=rwc", registry.display());
-    let restored = restore(path, &url, means.master.as_ref(), None).await?;
+    let restored = restore(path, &url, means.master.as_ref(), None, means.voice).await?;
     let db = connect_file(&registry).await?;
     let lines = connect_file(&scratch.path().join("registry.disclosures.db")).await?;
     for db in [&db, &lines] {
@@ -135,7 +137,7 @@ async fn on_server(
     home.execute_unprepared(&format!("CREATE DATABASE {name}")).await.map_err(failed)?;
     let looked = async {
         let url = on_database(server, &name)?;
-        let restored = restore(path, &url, means.master.as_ref(), None).await?;
+        let restored = restore(path, &url, means.master.as_ref(), None, means.voice).await?;
         let db = connect(&url, 1).await?;
         let looked = look(&restored.manifest, &db, &db, means).await;
         db.close().await.map_err(failed)?;

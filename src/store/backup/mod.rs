@@ -22,6 +22,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::{Deserialize, Serialize};
 
+use super::progress::Progress;
 use super::tx::unattended;
 use super::{Store, failed};
 use crate::error::{Error, Result};
@@ -125,6 +126,24 @@ impl Refusal {
 
     fn odd(path: &Path, what: impl Into<String>) -> Self {
         Self::Odd { file: path.display().to_string(), what: what.into() }
+    }
+}
+
+/// Whether somebody waits at a terminal to hear how far it is; the log of a server is no place for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// On standard error.
+    Aloud,
+    /// Nowhere.
+    Silent,
+}
+
+impl Voice {
+    fn progress(self, expected: u64) -> Progress {
+        match self {
+            Self::Aloud => Progress::new(expected),
+            Self::Silent => Progress::silent(),
+        }
     }
 }
 

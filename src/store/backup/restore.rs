@@ -19,12 +19,11 @@ use super::frame::{Block, Cell};
 use super::schema::{self, listed, postgres, quoted};
 use super::source::{Digested, Source, Step};
 use super::take::sync_folder;
-use super::{Kind, LINES, MIGRATIONS, Manifest, Refusal, Table, Total};
+use super::{Kind, LINES, MIGRATIONS, Manifest, Refusal, Table, Total, Voice};
 use crate::error::Error;
 use crate::store::connect::{connect, connect_file, files_of};
 use crate::store::failed;
 use crate::store::keys::master::MasterKey;
-use crate::store::progress::Progress;
 use crate::store::sole;
 use crate::store::tx::unattended;
 
@@ -55,15 +54,16 @@ pub async fn restore(
     url: &str,
     master: &dyn MasterKey,
     on_record: Option<DateTime<Utc>>,
+    voice: Voice,
 ) -> Result<Restored, Refusal> {
     let mut source = Source::open(path, master).await?;
     let applied = known(&source)?;
     match files_of(url) {
         Some((registry, lines)) => {
             let _sole = sole::take(url).map_err(|taken| Refusal::Served(taken.to_string()))?;
-            into_files(&mut source, (&registry, &lines), applied, on_record).await?;
+            into_files(&mut source, (&registry, &lines), applied, (on_record, voice)).await?;
         }
-        None => into_server(&mut source, url, applied, on_record).await?,
+        None => into_server(&mut source, url, applied, (on_record, voice)).await?,
     }
     let (manifest, key) = (source.manifest.clone(), source.key);
     let Digested { sha256, bytes } = source.digested().await?;
@@ -131,7 +131,7 @@ async fn into_server(
     source: &mut Source,
     url: &str,
     applied: u32,
-    on_record: Option<DateTime<Utc>>,
+    told: (Option<DateTime<Utc>>, Voice),
 ) -> Result<(), Refusal> {
     let db = connect(url, 1).await?;
     let tx = db.begin().await.map_err(failed)?;
@@ -143,7 +143,7 @@ async fn into_server(
     }
     Migrator::up(&tx, Some(applied)).await.map_err(failed)?;
     let loading = Loading { registry: tx, lines: None };
-    load(source, &loading, on_record).await?;
+    load(source, &loading, told).await?;
     loading.commit().await?;
     db.execute_unprepared("ANALYZE").await.map_err(failed)?;
     Ok(db.close().await.map_err(failed)?)
@@ -180,7 +180,7 @@ async fn into_files(
     source: &mut Source,
     (registry, lines): (&Path, &Path),
     applied: u32,
-    on_record: Option<DateTime<Utc>>,
+    told: (Option<DateTime<Utc>>, Voice),
 ) -> Result<(), Refusal> {
     empty(registry, false).await?;
     empty(lines, true).await?;
@@ -203,7 +203,7 @@ async fn into_files(
         registry: db.begin().await.map_err(failed)?,
         lines: Some(log.begin().await.map_err(failed)?),
     };
-    load(source, &loading, on_record).await?;
+    load(source, &loading, told).await?;
     loading.commit().await?;
     for db in [&db, &log] {
         if let Some(row) =
@@ -237,11 +237,11 @@ async fn into_files(
 async fn load(
     source: &mut Source,
     into: &Loading,
-    on_record: Option<DateTime<Utc>>,
+    (on_record, voice): (Option<DateTime<Utc>>, Voice),
 ) -> Result<(), Refusal> {
     let tables = source.manifest.tables.clone();
     let back = set_aside(source, into, &tables).await?;
-    let mut progress = Progress::new(source.manifest.rows());
+    let mut progress = voice.progress(source.manifest.rows());
     let totals = loop {
         match source.next().await? {
             Step::Rows(block) => {

@@ -21,7 +21,7 @@ use super::folder::name_of;
 use super::frame::{Block, Frame};
 use super::schema::{self, postgres};
 use super::sealed::{Opened, Sealer, drawn};
-use super::{LINES, Manifest, Refusal, Total, hex};
+use super::{LINES, Manifest, Refusal, Total, Voice, hex};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::store::connect::{connect, connect_log};
@@ -94,6 +94,7 @@ pub async fn take(
     folder: &Path,
     master: &dyn MasterKey,
     clock: Clock,
+    voice: Voice,
 ) -> Result<Taken, Refusal> {
     let file = tempfile::Builder::new()
         .prefix(".xueji-")
@@ -134,7 +135,8 @@ pub async fn take(
     let (sender, receiver) = mpsc::channel(WAITING);
     let named = path.clone();
     let writer = tokio::task::spawn_blocking(move || write(file, &opened, &named, receiver));
-    let read = send(&source, &manifest, &sender).await;
+    let progress = voice.progress(manifest.rows());
+    let read = send(&source, &manifest, &sender, progress).await;
     drop(sender);
     let written = writer.await.map_err(|_panic| Error::internal("the writer stopped"))?;
     // Why the writer stopped says more than that it takes no more.
@@ -209,10 +211,10 @@ async fn send(
     source: &Reading,
     manifest: &Manifest,
     writer: &mpsc::Sender<Told>,
+    mut progress: Progress,
 ) -> Result<(), Refusal> {
     let json = |_never| Error::internal("the manifest cannot be written");
     tell(writer, Frame::Manifest(serde_json::to_vec(manifest).map_err(json)?)).await?;
-    let mut progress = Progress::new(manifest.rows());
     let mut totals = Vec::with_capacity(manifest.tables.len());
     for (place, table) in manifest.tables.iter().enumerate() {
         let place =

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tempfile::TempDir;
+use xueji::store::backup::Voice;
 use xueji::store::backup::folder::list;
 use xueji::store::backup::restore::restore;
 use xueji::store::keys::master::MasterKey;
@@ -19,7 +20,8 @@ async fn refused(what: &str, bytes: &[u8], master: &dyn MasterKey) -> String {
     let path = folder.path().join("bent.xbk");
     std::fs::write(&path, bytes).unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
-    let refusal = restore(&path, &url, master, None).await.expect_err(what).to_string();
+    let refusal =
+        restore(&path, &url, master, None, Voice::Silent).await.expect_err(what).to_string();
     assert!(refusal.len() > 30 && !refusal.contains("Error("), "{what}: {refusal}");
     let left = names(folder.path());
     assert!(

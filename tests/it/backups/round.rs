@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use xueji::config::settings::Exceptional;
 use xueji::graphql::REGISTRY;
 use xueji::store::backup::check::{Means, verify};
-use xueji::store::backup::{on_record as put, restore::restore};
+use xueji::store::backup::{Voice, on_record as put, restore::restore};
 use xueji::store::connect::connect;
 
 use super::{ASKED, demo, done, everything, names, on_record, only, rows, text};
@@ -172,6 +172,7 @@ async fn a_verification_opens_sealed_columns_and_holds_hashes_against_them() {
         lookup,
         scratch: None,
         now: clock().now(),
+        voice: Voice::Silent,
     };
     let found = verify(&path, &means(Some(LOOKUP))).await.unwrap();
     assert!(found.opened > 500 && found.agreed.unwrap() > 300, "{found:?}");
@@ -189,7 +190,7 @@ async fn a_verification_opens_sealed_columns_and_holds_hashes_against_them() {
     assert!(refusal.contains("does not open under its data key"), "{refusal}");
     // It can be restored all the same: it is what the registry held.
     let copy = Place::empty().await;
-    restore(&path, &copy.url, &master(), None).await.unwrap();
+    restore(&path, &copy.url, &master(), None, Voice::Silent).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
