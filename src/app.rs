@@ -20,6 +20,7 @@ use crate::auth::sessions::Sessions;
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
 use crate::config::settings::{Exceptional, Nights};
+use crate::domain::backup::Backups;
 use crate::domain::exceptional::{PURPOSE, unknown_purpose};
 use crate::domain::live::Hub;
 use crate::domain::policy::Keeper;
@@ -51,6 +52,7 @@ pub struct App {
     exceptional: Exceptional,
     nights: Nights,
     heads: Option<PathBuf>,
+    backups: Option<Arc<Backups>>,
 }
 
 impl std::fmt::Debug for App {
@@ -82,6 +84,7 @@ impl App {
             exceptional: Exceptional::default(),
             heads: None,
             nights: Nights::default(),
+            backups: None,
         }
     }
 
@@ -108,6 +111,18 @@ impl App {
     pub fn with_nights(mut self, nights: Nights) -> Self {
         self.nights = nights;
         self
+    }
+
+    /// Taking backups each night.
+    #[must_use]
+    pub fn with_backups(mut self, backups: Option<Backups>) -> Self {
+        self.backups = backups.map(Arc::new);
+        self
+    }
+
+    /// The backups that this server takes, if it takes any.
+    pub fn backups(&self) -> Option<&Backups> {
+        self.backups.as_deref()
     }
 
     /// Takes a snapshot now, under the policy in force; without a name it is that of the night.

@@ -58,6 +58,11 @@ impl Clock {
         self.now().with_timezone(&self.zone).hour()
     }
 
+    /// The day of an instant in the deployment's time zone.
+    pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
+        at.with_timezone(&self.zone).date_naive()
+    }
+
     /// The day in the deployment's time zone.
     pub fn today(&self) -> NaiveDate {
         self.now().with_timezone(&self.zone).date_naive()

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
 use crate::domain::act;
+use crate::domain::backup;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
 use crate::hangup::Hangup;
@@ -35,6 +36,12 @@ const REVIEWS_LOOK: Duration = Duration::from_secs(5);
 /// How often it is asked whether the snapshot of the night is due.
 const SNAPSHOT_LOOK: Duration = Duration::from_secs(60);
 
+/// How often the folder of the backups is looked at.
+const BACKUPS_LOOK: Duration = Duration::from_secs(5);
+
+/// How often it is asked whether the backup of the night is due, in looks at the folder.
+const BACKUPS_DUE: u32 = 12;
+
 /// Starts every task of a server; they stop when the set is dropped.
 #[must_use = "the tasks stop when the set is dropped"]
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
@@ -55,6 +62,9 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(reviews(Arc::clone(app)));
     tasks.spawn(keys(Arc::clone(app)));
     tasks.spawn(seals(Arc::clone(app)));
+    if app.backups().is_some() {
+        tasks.spawn(backups(Arc::clone(app)));
+    }
     if *app.keeper().origin() != Origin::Fixed {
         tasks.spawn(policy(Arc::clone(app.keeper())));
     }
@@ -190,6 +200,68 @@ pub async fn snapshot_of_the_night(app: &App) {
             metrics::gauge!("xueji_snapshot_failing").set(1.0);
         }
     }
+}
+
+/// Takes a backup every night (每夜备份), of several processes one does, and says how old the last ones are.
+async fn backups(app: Arc<App>) {
+    let mut ticks = interval(BACKUPS_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = 0;
+    loop {
+        ticks.tick().await;
+        say_backups(&app).await;
+        looks = (looks + 1) % BACKUPS_DUE;
+        if looks == 0 {
+            backup_of_the_night(&app).await;
+        }
+    }
+}
+
+/// Says of when the newest backup and the newest verified one are; 0 for none.
+async fn say_backups(app: &App) {
+    let Some(backups) = app.backups() else { return };
+    for step in backup::STEPS {
+        metrics::counter!("xueji_backup_failures_total", "step" => step).increment(0);
+    }
+    let look = match backup::look(backups).await {
+        Ok(look) => look,
+        Err(refusal) => {
+            tracing::error!(error = %refusal, "the folder of the backups cannot be read");
+            return;
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    let seconds = |at: Option<i64>| at.unwrap_or(0) as f64;
+    metrics::gauge!("xueji_backup_last_taken_seconds").set(seconds(look.taken));
+    metrics::gauge!("xueji_backup_last_verified_seconds").set(seconds(look.verified));
+}
+
+/// One look whether the backup of the night is due. What fails is logged and counted.
+pub async fn backup_of_the_night(app: &App) {
+    let Some(backups) = app.backups() else { return };
+    let night = match backup::nightly(app.store(), backups, app.clock()).await {
+        Ok(night) => night,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the backup of the night is not claimed");
+            metrics::counter!("xueji_backup_failures_total", "step" => backup::TAKE).increment(1);
+            return;
+        }
+    };
+    let backup::Night::Done(done) = night else { return };
+    if let Some(taken) = &done.taken {
+        tracing::info!(rows = taken.rows, bytes = taken.bytes, "backup taken");
+    }
+    for name in &done.removed {
+        tracing::info!(name, "backup removed");
+    }
+    if let Some(name) = &done.verified {
+        tracing::info!(name, "backup verified");
+    }
+    for (step, refusal) in &done.failures {
+        tracing::error!(step, error = %refusal, "the backup of the night failed");
+        metrics::counter!("xueji_backup_failures_total", "step" => *step).increment(1);
+    }
+    say_backups(app).await;
 }
 
 /// Follows the policy: the files of this server, the signal to read them again, and what others publish.

@@ -4,6 +4,7 @@
 //! decides anything about the registry.
 
 mod audit;
+mod backup;
 mod demo;
 mod documents;
 mod keys;
@@ -46,6 +47,8 @@ enum Command {
     Policy(policy::Args),
     /// Take, list or drop snapshots, from which reporting tools are answered
     Snapshot(snapshot::Args),
+    /// Take, restore, verify, list or prune backups
+    Backup(backup::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
     /// Verify that the logs are whole, or print the key that signs their heads
@@ -73,6 +76,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Token(args) => token::run(args).await,

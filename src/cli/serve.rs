@@ -7,10 +7,12 @@ use crate::app::App;
 use crate::auth::jwt::KeySet;
 use crate::clock::Clock;
 use crate::config::flags::Flags;
+use crate::domain::backup::Backups;
 use crate::graphql::Limits;
 use crate::http::serve::{bind, serve, shutdown_signal};
 use crate::http::tls::Tls;
 use crate::http::{Options, log, router};
+use crate::store::keys::master::LocalMaster;
 use crate::upkeep;
 
 /// Serves a registry. Settings come from flags, environment and a TOML file, in that order.
@@ -33,6 +35,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let clock = Clock::system(settings.time_zone);
     let (lookup, master) = (&settings.lookup_key, &settings.master_key);
     let codec = start::codec(&db, lookup, master, settings.data_cipher, clock).await?;
+    let backups = match &settings.backups {
+        Some(wanted) => Some(Backups {
+            settings: start::backup_folder(wanted)?,
+            url: settings.database_url.clone(),
+            master: Arc::new(LocalMaster::new(master)),
+            lookup: *lookup.bytes(),
+        }),
+        None => None,
+    };
     let store = start::store(settings.database_url.reveal(), settings.database, db, codec).await?;
     let keeper = start::keeper(origin, &store, clock).await?;
     let app = App::new(
@@ -48,7 +59,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
         .with_nights(settings.nights)
-        .keeping_heads(settings.audit_heads.clone());
+        .keeping_heads(settings.audit_heads.clone())
+        .with_backups(backups);
     if settings.audit_heads.is_none() {
         tracing::warn!(
             "no file outside the database keeps the heads of the logs: a log that is cut off is not noticed; \

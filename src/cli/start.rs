@@ -12,7 +12,7 @@ use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
 use crate::clock::Clock;
 use crate::config::secret::SecretKey;
-use crate::config::settings::{DataCipher, Database};
+use crate::config::settings::{Backups, DataCipher, Database};
 use crate::domain::policy::{Keeper, Origin, Refusal, in_force};
 use crate::graphql::REGISTRY;
 use crate::store::Store;
@@ -78,6 +78,14 @@ fn unusable(refusal: Refusal) -> anyhow::Error {
 /// Takes a SQLite file for this server alone, for as long as what is returned lives.
 pub(super) fn sole(url: &str) -> anyhow::Result<Option<Sole>> {
     sole::take(url).map_err(|taken| anyhow::anyhow!("{taken}."))
+}
+
+/// The settings of the backups, whose folder must be there before the first night.
+pub(super) fn backup_folder(backups: &Backups) -> anyhow::Result<Backups> {
+    if !backups.folder.is_dir() {
+        bail!("Setting backup.folder cannot be used: {} is no folder.", backups.folder.display());
+    }
+    Ok(backups.clone())
 }
 
 /// A database error for the person at the terminal: by kind, since its text may quote values.

@@ -113,6 +113,72 @@ pub struct Flags {
     )]
     #[command(flatten)]
     pub exceptional: ExceptionalFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub backup: BackupFlags,
+}
+
+/// Where and when a server takes backups, and which of them stay.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupFlags {
+    /// Folder into which a server takes a backup each night; none is taken without it
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_folder",
+        long = "backup-folder",
+        env = "XUEJI_BACKUP_FOLDER",
+        value_name = "FOLDER"
+    )]
+    pub folder: Option<String>,
+    /// Hour from which the backup of the night is taken, 0 to 23 [default: 3]
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_hour",
+        long = "backup-hour",
+        env = "XUEJI_BACKUP_HOUR",
+        value_name = "HOUR"
+    )]
+    pub hour: Option<u32>,
+    /// Days of which the newest backup is kept [default: 7]
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_keep_daily",
+        long = "backup-keep-daily",
+        env = "XUEJI_BACKUP_KEEP_DAILY",
+        value_name = "NUMBER"
+    )]
+    pub keep_daily: Option<u32>,
+    /// Weeks of which the newest backup is kept [default: 5]
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_keep_weekly",
+        long = "backup-keep-weekly",
+        env = "XUEJI_BACKUP_KEEP_WEEKLY",
+        value_name = "NUMBER"
+    )]
+    pub keep_weekly: Option<u32>,
+    /// Months of which the newest backup is kept [default: 12]
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_keep_monthly",
+        long = "backup-keep-monthly",
+        env = "XUEJI_BACKUP_KEEP_MONTHLY",
+        value_name = "NUMBER"
+    )]
+    pub keep_monthly: Option<u32>,
+    /// Days after which a backup is restored on trial again, at least 1 [default: 7]
+    #[arg(
+        help_heading = "Backups",
+        id = "backup_verify_every_days",
+        long = "backup-verify-every-days",
+        env = "XUEJI_BACKUP_VERIFY_EVERY_DAYS",
+        value_name = "DAYS"
+    )]
+    pub verify_every_days: Option<u32>,
 }
 
 /// How the server speaks TLS.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConfigError,
     door::{Rate, Tls},
-    flags::{ExceptionalFlags, Flags, KeySpec, LimitFlags},
+    flags::{BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags},
     secret::{SecretKey, SecretText},
 };
 
@@ -77,6 +77,41 @@ impl Default for Nights {
     }
 }
 
+/// How many backups stay: the newest of each of so many days, weeks and months that have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Days.
+    pub daily: u32,
+    /// Weeks.
+    pub weekly: u32,
+    /// Months.
+    pub monthly: u32,
+}
+
+impl Keep {
+    /// The defaults where nothing is given.
+    pub fn from_flags(flags: &BackupFlags) -> Self {
+        Self {
+            daily: flags.keep_daily.unwrap_or(7),
+            weekly: flags.keep_weekly.unwrap_or(5),
+            monthly: flags.keep_monthly.unwrap_or(12),
+        }
+    }
+}
+
+/// The backups that a server takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backups {
+    /// Where they are kept.
+    pub folder: PathBuf,
+    /// From this hour on, in the deployment's time zone.
+    pub hour: u32,
+    /// Which of them stay.
+    pub keep: Keep,
+    /// After so many days one is restored on trial again.
+    pub verify_every_days: u32,
+}
+
 /// Everything `serve` needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -124,6 +159,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Bounds on exceptional access.
     pub exceptional: Exceptional,
+    /// The backups that the server takes, if it takes any.
+    pub backups: Option<Backups>,
 }
 
 /// Bounds on exceptional access: what is revealed, opened, checked and given to substitutes.
@@ -330,6 +367,7 @@ impl Flags {
             jwt: self.jwt()?,
             limits: self.limits()?,
             exceptional: self.exceptional()?,
+            backups: self.backups()?,
         })
     }
 
@@ -425,6 +463,22 @@ impl Flags {
             ));
         }
         Ok(nights)
+    }
+
+    /// The backups of a server; none without a folder, but what is wrong is said all the same.
+    pub fn backups(&self) -> Result<Option<Backups>, ConfigError> {
+        let flags = &self.backup;
+        let (hour, verify_every_days) =
+            (flags.hour.unwrap_or(3), flags.verify_every_days.unwrap_or(7));
+        if hour > 23 {
+            return Err(invalid("backup.hour", "an hour is a number from 0 to 23."));
+        }
+        if verify_every_days == 0 {
+            return Err(invalid("backup.verify_every_days", "it must be 1 or more."));
+        }
+        let folder = text(flags.folder.as_ref()).map(PathBuf::from);
+        let keep = Keep::from_flags(flags);
+        Ok(folder.map(|folder| Backups { folder, hour, keep, verify_every_days }))
     }
 
     fn jwt(&self) -> Result<Jwt, ConfigError> {

@@ -55,6 +55,24 @@ fn defaults_and_the_file_are_enough() {
 }
 
 #[test]
+fn backups_are_taken_where_a_folder_is_named() {
+    use super::settings::Keep;
+    assert_eq!(read(&complete(), &[]).unwrap().backups, None);
+    let text = format!("{}[backup]\nfolder = '/backups'\nkeep_weekly = 0\n", complete());
+    let backups = read(&text, &["--backup-hour", "5"]).unwrap().backups.unwrap();
+    assert_eq!(backups.folder.to_str(), Some("/backups"));
+    assert_eq!((backups.hour, backups.verify_every_days), (5, 7));
+    assert_eq!(backups.keep, Keep { daily: 7, weekly: 0, monthly: 12 });
+    for (flag, value, part) in [
+        ("--backup-hour", "24", "backup.hour"),
+        ("--backup-verify-every-days", "0", "backup.verify_every_days"),
+    ] {
+        let error = read(&text, &[flag, value]).unwrap_err().to_string();
+        assert!(error.contains(part) && error.contains(flag), "{error}");
+    }
+}
+
+#[test]
 fn exceptional_access_has_defaults_and_bounds() {
     let settings = read(&complete(), &[]).unwrap().exceptional;
     assert_eq!(settings, super::settings::Exceptional::default());

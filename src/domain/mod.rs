@@ -4,6 +4,7 @@
 
 pub mod act;
 pub mod attendance;
+pub mod backup;
 pub mod contact;
 pub mod exam;
 pub mod exceptional;

@@ -58,6 +58,21 @@ pub async fn connect_log(url: &str) -> Result<Option<DatabaseConnection>> {
     Ok(Some(log))
 }
 
+/// Opens one file of the embedded database, whatever characters its name has, through one connection.
+pub(super) async fn connect_file(path: &Path) -> Result<DatabaseConnection> {
+    open("sqlite://named-below?mode=rwc", 1, &[], Some(path.to_owned())).await
+}
+
+/// The file of a SQLite registry and that of its log; nothing for other addresses and for a registry in memory.
+pub(super) fn files_of(url: &str) -> Option<(PathBuf, PathBuf)> {
+    if !url.starts_with("sqlite") {
+        return None;
+    }
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    let log = log_of(url, options.get_filename())?;
+    Some((options.get_filename().to_owned(), log))
+}
+
 /// The file of the log beside the file of a registry; none when that is in memory.
 fn log_of(url: &str, registry: &Path) -> Option<PathBuf> {
     let memory = url.contains(":memory:") || url.contains("mode=memory");

@@ -4,6 +4,7 @@
 //! the registry do not live here. Start reading at [`read`].
 
 pub mod attendance;
+pub mod backup;
 pub mod bulk;
 pub mod chain;
 pub mod codec;

@@ -30,6 +30,12 @@ impl Progress {
         Self { bar, expected, done: 0, started: now, told: now }
     }
 
+    /// A load of which nobody waits to hear.
+    pub(super) fn silent() -> Self {
+        let now = Instant::now();
+        Self { bar: Some(ProgressBar::hidden()), expected: 0, done: 0, started: now, told: now }
+    }
+
     /// Counts rows.
     pub(super) fn add(&mut self, rows: u64) {
         self.done += rows;

@@ -176,7 +176,7 @@ fn the_schema_is_printed_and_help_is_understood() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
     assert_eq!(out.trim_end(), std::fs::read_to_string(file).unwrap().trim_end());
     let (help, _) = said(&run(xueji(folder.path()).arg("--help")));
-    for word in ["demo", "serve", "migrate", "schema", "policy", "keys", "token"] {
+    for word in ["demo", "serve", "migrate", "schema", "policy", "backup", "keys", "token"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(word)), "{word}: {help}");
     }
     let wrong = run(xueji(folder.path()).arg("sevre"));

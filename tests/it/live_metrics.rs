@@ -67,7 +67,9 @@ async fn every_metric_that_is_named_is_there_and_moves() {
     let teacher = token(&home, app.homeroom_teacher(seed.first().id).account().await.into());
     let key = home.path().join("jwt.pub");
     let key = format!("{}:EdDSA:{}", signer(home.path()).kid(), key.display());
-    let more = ["--limits-streams", "1", "--jwt-key", &key];
+    let backups = TempDir::new().unwrap();
+    let kept = backups.path().to_str().unwrap();
+    let more = ["--limits-streams", "1", "--jwt-key", &key, "--backup-folder", kept];
     let server = Server::start(home.path(), &app.place().url, &policies, &more);
     server.until("/readyz", "\"policy\":\"ok\"").await;
     server.until_metric("xueji_policy_version", "", 1.0).await;
@@ -79,6 +81,15 @@ async fn every_metric_that_is_named_is_there_and_moves() {
         ("xueji_live_streams", "sse"),
     ] {
         assert_eq!(server.metric(name, labels), Some(0.0), "{name} before anything happens");
+    }
+    for (name, labels) in [
+        ("xueji_backup_last_taken_seconds", ""),
+        ("xueji_backup_last_verified_seconds", ""),
+        ("xueji_backup_failures_total", "step=\"take\""),
+        ("xueji_backup_failures_total", "step=\"verify\""),
+        ("xueji_backup_failures_total", "step=\"prune\""),
+    ] {
+        server.until_metric(name, labels, 0.0).await;
     }
 
     // An answer, and what it discloses to somebody who is neither the pupil nor the family.

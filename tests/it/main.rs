@@ -11,6 +11,7 @@ mod aggregates;
 mod attacks;
 mod attendance;
 mod audit;
+mod backups;
 mod bad_input;
 mod break_glass;
 mod canary;

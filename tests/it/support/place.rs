@@ -137,13 +137,15 @@ impl Place {
         on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
     }
 
-    fn folder() -> Self {
+    /// A file that is not there yet.
+    pub(crate) fn folder() -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
         Self { url, home: Home::Folder(folder) }
     }
 
-    fn file(&self) -> &str {
+    /// The file of a database that is one.
+    pub(crate) fn file(&self) -> &str {
         self.url.trim_start_matches("sqlite://").trim_end_matches("?mode=rwc")
     }
 
