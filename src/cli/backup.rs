@@ -119,9 +119,10 @@ async fn noted(flags: &Flags, action: &str, detail: &str) -> anyhow::Result<()> 
     if flags.database_url.as_ref().is_none_or(|url| url.reveal().trim().is_empty()) {
         return Ok(());
     }
+    let master = LocalMaster::new(&flags.master_key()?);
     let (url, _) = flags.database()?;
     let db = connect(url.reveal(), 1).await.context("The database does not answer")?;
-    on_record(&db, action, detail, clock(flags)?.now())
+    on_record(&db, &master, (action, detail), clock(flags)?.now())
         .await
         .context("It was done, but cannot be put on record in the audit log of the database")?;
     Ok(())
@@ -142,7 +143,7 @@ async fn taken(to: &Path, flags: Flags) -> anyhow::Result<()> {
     }
     let clock = clock(&flags)?;
     let taken = take(url.reveal(), to, &master, clock, Voice::Aloud).await.map_err(refused)?;
-    on_record(&db, "backup.take", &taken.detail(), clock.now()).await.context(
+    on_record(&db, &master, ("backup.take", &taken.detail()), clock.now()).await.context(
         "The backup was taken, but cannot be put on record in the audit log of the database",
     )?;
     say(format!(

@@ -60,7 +60,7 @@ pub async fn connect_log(url: &str) -> Result<Option<DatabaseConnection>> {
 
 /// Opens one file of the embedded database, whatever characters its name has, through one connection.
 pub(super) async fn connect_file(path: &Path) -> Result<DatabaseConnection> {
-    open("sqlite://named-below?mode=rwc", 1, &[], Some(path.to_owned())).await
+    open("sqlite://named-below?mode=rwc", 1.into(), &[], Some(path.to_owned())).await
 }
 
 /// The file of a SQLite registry and that of its log; nothing for other addresses and for a registry in memory.

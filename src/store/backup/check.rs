@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::folder::{Record, put_record};
 use super::restore::restore;
 use super::schema::{self, postgres};
-use super::{LINES, Manifest, Refusal, Table, Voice};
+use super::{Manifest, Refusal, Table, Voice};
 use crate::access::view::{Kind, Noun, Registry};
 use crate::config::settings::DataCipher;
 use crate::error::Error;
@@ -188,13 +188,13 @@ async fn look(
 ) -> Result<Looked, Refusal> {
     let mut tables = Vec::with_capacity(manifest.tables.len());
     for table in &manifest.tables {
-        let db = if table.name == LINES { lines } else { db };
-        let (told, restored) = (table.rows, schema::count(db, &table.name).await?);
+        let db = if table.of_lines() { lines } else { db };
+        let (told, restored) = (table.rows, schema::count(db, table).await?);
         if told != restored {
             let what = format!("{restored} rows instead of {told}");
-            return Err(Refusal::Differs { table: table.name.clone(), what });
+            return Err(Refusal::Differs { table: table.told(), what });
         }
-        tables.push(Counted { table: table.name.clone(), told, restored });
+        tables.push(Counted { table: table.told(), told, restored });
     }
     let keyed = manifest.tables.iter().any(|table| table.name == "data_key" && table.rows > 0);
     let mut sample = Sample { opened: 0, agreed: means.lookup.map(|_| 0) };

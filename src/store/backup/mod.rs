@@ -22,6 +22,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::{Deserialize, Serialize};
 
+use super::keys;
+use super::keys::logs::LogKeys;
+use super::keys::master::MasterKey;
 use super::progress::Progress;
 use super::tx::unattended;
 use super::{Store, failed};
@@ -29,6 +32,10 @@ use crate::error::{Error, Result};
 
 /// The table of disclosed lines, which stands in a file of its own beside a SQLite registry.
 const LINES: &str = "disclosure_line";
+/// The logs that share the tables of seals. Beside a SQLite registry each has its own, in the file of its lines.
+const LOGS: [&str; 2] = ["audit", LINES];
+/// The table of the keys of the logs.
+const LOG_KEYS: &str = "log_key";
 /// The table of applied migrations, which the manifest tells of instead.
 const MIGRATIONS: &str = "seaql_migrations";
 
@@ -181,12 +188,30 @@ pub struct Column {
 pub struct Table {
     /// Its name.
     pub name: String,
+    /// The log whose rows these are, where a table has those of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Its columns, in the order of each row.
     pub columns: Vec<Column>,
     /// The columns of its key; none where rows have none.
     pub key: Vec<String>,
     /// How many rows follow.
     pub rows: u64,
+}
+
+impl Table {
+    /// Whether its rows are those of the log of disclosures, which has a file of its own beside a SQLite registry.
+    fn of_lines(&self) -> bool {
+        self.log.as_deref().unwrap_or(&self.name) == LINES
+    }
+
+    /// Its name for people.
+    fn told(&self) -> String {
+        match &self.log {
+            Some(log) => format!("{} of {log}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// What a backup says of itself before its rows.
@@ -229,14 +254,19 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What is done with backups is in the audit log of the database at hand.
+/// What is done with backups is in the audit log of the database at hand, under the keys of its logs. A registry from
+/// before there were such keys, which waits for its upgrade, has no place for it.
 pub async fn on_record(
     db: &DatabaseConnection,
-    action: &str,
-    detail: &str,
+    master: &dyn MasterKey,
+    (action, detail): (&str, &str),
     now: DateTime<Utc>,
-) -> Result<()> {
-    let line = unattended(action, "", detail, now)?;
+) -> Result<(), keys::Refusal> {
+    if !schema::names(db).await?.iter().any(|name| name == LOG_KEYS) {
+        return Ok(());
+    }
+    let keys = LogKeys::open_or_make(db, master, now).await?;
+    let line = unattended(&keys, action, "", detail, now)?;
     db.execute(&line).await.map_err(failed)?;
     Ok(())
 }
@@ -249,6 +279,8 @@ impl Store {
         detail: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        on_record(&self.db, action, detail, now).await
+        let line = unattended(&*self.log_keys()?, action, "", detail, now)?;
+        self.db.execute(&line).await.map_err(failed)?;
+        Ok(())
     }
 }

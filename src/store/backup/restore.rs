@@ -19,10 +19,12 @@ use super::frame::{Block, Cell};
 use super::schema::{self, listed, postgres, quoted};
 use super::source::{Digested, Source, Step};
 use super::take::sync_folder;
-use super::{Kind, LINES, MIGRATIONS, Manifest, Refusal, Table, Total, Voice};
+use super::{Kind, LINES, LOG_KEYS, MIGRATIONS, Manifest, Refusal, Table, Total, Voice};
 use crate::error::Error;
 use crate::store::connect::{connect, connect_file, files_of};
 use crate::store::failed;
+use crate::store::keys;
+use crate::store::keys::logs::LogKeys;
 use crate::store::keys::master::MasterKey;
 use crate::store::sole;
 use crate::store::tx::unattended;
@@ -58,6 +60,7 @@ pub async fn restore(
 ) -> Result<Restored, Refusal> {
     let mut source = Source::open(path, master).await?;
     let applied = known(&source)?;
+    let on_record = on_record.map(|now| (now, master));
     match files_of(url) {
         Some((registry, lines)) => {
             let _sole = sole::take(url).map_err(|taken| Refusal::Served(taken.to_string()))?;
@@ -85,6 +88,13 @@ fn known(source: &Source) -> Result<u32, Refusal> {
     Ok(u32::try_from(theirs.len()).map_err(|_many| Error::internal("too many migrations"))?)
 }
 
+/// When a restore is put on record, and the master key of the keys for it; none for one that is only tried.
+type OnRecord<'a> = Option<(DateTime<Utc>, &'a dyn MasterKey)>;
+
+fn of_keys(refusal: keys::Refusal) -> Refusal {
+    Refusal::Unsound(format!("its keys of the logs: {refusal}"))
+}
+
 /// A database that is being filled.
 struct Loading {
     registry: DatabaseTransaction,
@@ -93,11 +103,13 @@ struct Loading {
 }
 
 impl Loading {
-    fn of(&self, table: &str) -> &DatabaseTransaction {
-        match &self.lines {
-            Some(lines) if table == LINES => lines,
-            _ => &self.registry,
-        }
+    fn of(&self, table: &Table) -> &DatabaseTransaction {
+        if table.of_lines() { self.lines() } else { &self.registry }
+    }
+
+    /// Where the lines of disclosures stand.
+    fn lines(&self) -> &DatabaseTransaction {
+        self.lines.as_ref().unwrap_or(&self.registry)
     }
 
     fn all(&self) -> impl Iterator<Item = &DatabaseTransaction> {
@@ -131,7 +143,7 @@ async fn into_server(
     source: &mut Source,
     url: &str,
     applied: u32,
-    told: (Option<DateTime<Utc>>, Voice),
+    told: (OnRecord<'_>, Voice),
 ) -> Result<(), Refusal> {
     let db = connect(url, 1).await?;
     let tx = db.begin().await.map_err(failed)?;
@@ -165,7 +177,7 @@ async fn empty(path: &Path, lines: bool) -> Result<(), Refusal> {
     let db = connect_file(path).await.map_err(|_foreign| occupied())?;
     let tables = schema::names(&db).await.map_err(|_foreign| occupied())?;
     let free = match lines {
-        true => tables.iter().all(|name| name == LINES) && no_lines(&db, &tables).await,
+        true => no_lines(&db, &tables).await,
         false => tables.is_empty(),
     };
     db.close().await.map_err(failed)?;
@@ -173,14 +185,15 @@ async fn empty(path: &Path, lines: bool) -> Result<(), Refusal> {
 }
 
 async fn no_lines(db: &DatabaseConnection, tables: &[String]) -> bool {
-    tables.is_empty() || matches!(schema::count(db, LINES).await, Ok(0))
+    // What else such a file has speaks of its lines.
+    tables.is_empty() || matches!(schema::count_named(db, LINES).await, Ok(0))
 }
 
 async fn into_files(
     source: &mut Source,
     (registry, lines): (&Path, &Path),
     applied: u32,
-    told: (Option<DateTime<Utc>>, Voice),
+    told: (OnRecord<'_>, Voice),
 ) -> Result<(), Refusal> {
     empty(registry, false).await?;
     empty(lines, true).await?;
@@ -237,7 +250,7 @@ async fn into_files(
 async fn load(
     source: &mut Source,
     into: &Loading,
-    (on_record, voice): (Option<DateTime<Utc>>, Voice),
+    (on_record, voice): (OnRecord<'_>, Voice),
 ) -> Result<(), Refusal> {
     let tables = source.manifest.tables.clone();
     let back = set_aside(source, into, &tables).await?;
@@ -249,7 +262,7 @@ async fn load(
                 let Some(table) = table else {
                     return Err(Refusal::odd(source.path(), "rows of no table stand in it"));
                 };
-                insert(into.of(&table.name), table, &block).await?;
+                insert(into.of(table), table, &block).await?;
                 progress.add(block.count.into());
             }
             Step::End(totals) => break totals,
@@ -257,19 +270,26 @@ async fn load(
     };
     progress.say("building indexes and comparing every row");
     for (db, statement) in back {
-        run(if db { into.of(LINES) } else { &into.registry }, &statement).await?;
+        run(if db { into.lines() } else { &into.registry }, &statement).await?;
     }
     for (table, total) in tables.iter().zip(&totals) {
-        compare(into.of(&table.name), table, total).await?;
+        compare(into.of(table), table, total).await?;
     }
     if postgres(into.registry.get_database_backend()) {
         count_on(&into.registry, &tables).await?;
     }
-    if let Some(now) = on_record {
+    let keys = match on_record {
+        Some((_, master)) if tables.iter().any(|table| table.name == LOG_KEYS) => {
+            LogKeys::open(&into.registry, master).await.map_err(of_keys)?
+        }
+        Some(_) | None => None,
+    };
+    // A registry that had no keys of its logs yet has no place for the line.
+    if let (Some((now, _)), Some(keys)) = (on_record, keys) {
         let rows = source.manifest.rows();
         let taken_at = source.manifest.taken_at.format("%Y-%m-%dT%H:%M:%SZ");
         let detail = format!("backup of {taken_at}, {rows} rows in {} tables", tables.len());
-        let line = unattended("backup.restore", "", &detail, now)?;
+        let line = unattended(&keys, "backup.restore", "", &detail, now)?;
         into.registry.execute(&line).await.map_err(failed)?;
     }
     progress.finish();
@@ -277,7 +297,7 @@ async fn load(
 }
 
 async fn compare(db: &DatabaseTransaction, table: &Table, total: &Total) -> Result<(), Refusal> {
-    let differs = |what: String| Refusal::Differs { table: table.name.clone(), what };
+    let differs = |what: String| Refusal::Differs { table: table.told(), what };
     let found = schema::total(db, table).await?;
     if found.rows != total.rows || total.rows != table.rows {
         return Err(differs(format!("{} rows instead of {}", found.rows, table.rows)));
@@ -296,7 +316,7 @@ async fn set_aside(
     tables: &[Table],
 ) -> Result<Vec<(bool, String)>, Refusal> {
     for table in tables {
-        let made = schema::table(into.of(&table.name), table.name.clone()).await?;
+        let made = schema::table(into.of(table), table.name.clone()).await?;
         if table.columns.is_empty() || !table.columns.iter().all(|one| made.columns.contains(one)) {
             let what = format!("its table {} is not that of its migrations", table.name);
             return Err(Refusal::odd(source.path(), what));
@@ -353,7 +373,7 @@ async fn set_aside(
     }
     for table in tables.iter().rev() {
         let sql = format!("DELETE FROM {}", quoted(&table.name));
-        run(into.of(&table.name), &sql).await?;
+        run(into.of(table), &sql).await?;
     }
     Ok(back)
 }

@@ -4,9 +4,12 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, StreamTrait};
 use sha2::{Digest, Sha256};
 
 use super::frame::Cell;
-use super::{Column, Kind, MIGRATIONS, Table, Total, hex};
+use super::{Column, Kind, LOGS, MIGRATIONS, Table, Total, hex};
 use crate::error::{Error, Result};
 use crate::store::failed;
+
+/// The first column of the key of tables that have rows of both logs.
+const LOG: &str = "log";
 
 const SQLITE_TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table' \
     AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
@@ -34,7 +37,13 @@ pub(super) async fn names<C: ConnectionTrait>(db: &C) -> Result<Vec<String>> {
 pub(super) async fn tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Table>> {
     let mut tables = Vec::new();
     for name in names(db).await?.into_iter().filter(|name| name != MIGRATIONS) {
-        tables.push(table(db, name).await?);
+        let table = table(db, name).await?;
+        if table.key.first().is_some_and(|first| first == LOG) {
+            let of = |log: &str| Table { log: Some(log.to_owned()), ..table.clone() };
+            tables.extend(LOGS.map(of));
+        } else {
+            tables.push(table);
+        }
     }
     Ok(tables)
 }
@@ -62,7 +71,8 @@ pub(super) async fn table<C: ConnectionTrait>(db: &C, name: String) -> Result<Ta
         columns.push(Column { name: column, kind });
     }
     key.sort_unstable();
-    Ok(Table { name, columns, key: key.into_iter().map(|(_, column)| column).collect(), rows: 0 })
+    let key = key.into_iter().map(|(_, column)| column).collect();
+    Ok(Table { name, log: None, columns, key, rows: 0 })
 }
 
 fn kind_of(declared: &str) -> Option<Kind> {
@@ -124,15 +134,33 @@ pub(super) fn select(backend: DbBackend, table: &Table) -> Statement {
     let sql = format!(
         "SELECT {} FROM {} ORDER BY {}",
         listed(&table.columns),
-        quoted(&table.name),
+        rows_of(table),
         order.join(", ")
     );
     Statement::from_string(backend, sql)
 }
 
+/// The rows of a table as SQL has them: all, or those of one log.
+fn rows_of(table: &Table) -> String {
+    let name = quoted(&table.name);
+    match &table.log {
+        Some(log) => format!("{name} WHERE {} = '{}'", quoted(LOG), log.replace('\'', "''")),
+        None => name,
+    }
+}
+
 /// How many rows a table has.
-pub(super) async fn count<C: ConnectionTrait>(db: &C, table: &str) -> Result<u64> {
-    let sql = format!("SELECT COUNT(*) FROM {}", quoted(table));
+pub(super) async fn count<C: ConnectionTrait>(db: &C, table: &Table) -> Result<u64> {
+    counted(db, &rows_of(table)).await
+}
+
+/// How many rows a table of this name has.
+pub(super) async fn count_named<C: ConnectionTrait>(db: &C, name: &str) -> Result<u64> {
+    counted(db, &quoted(name)).await
+}
+
+async fn counted<C: ConnectionTrait>(db: &C, rows: &str) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM {rows}");
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     let row = row.map_err(failed)?.ok_or_else(|| Error::internal("a count has no row"))?;
     let count: i64 = row.try_get_by_index(0).map_err(failed)?;

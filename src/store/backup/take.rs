@@ -21,7 +21,7 @@ use super::folder::name_of;
 use super::frame::{Block, Frame};
 use super::schema::{self, postgres};
 use super::sealed::{Opened, Sealer, drawn};
-use super::{LINES, Manifest, Refusal, Total, Voice, hex};
+use super::{Manifest, Refusal, Table, Total, Voice, hex};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::store::connect::{connect, connect_log};
@@ -69,9 +69,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn of(&self, table: &str) -> &DatabaseTransaction {
+    fn of(&self, table: &Table) -> &DatabaseTransaction {
         match &self.lines {
-            Some(lines) if table == LINES => lines,
+            Some(lines) if table.of_lines() => lines,
             _ => &self.registry,
         }
     }
@@ -117,7 +117,7 @@ pub async fn take(
     }
     let mut tables = schema::tables(&source.registry).await?;
     for table in &mut tables {
-        table.rows = schema::count(source.of(&table.name), &table.name).await?;
+        table.rows = schema::count(source.of(table), table).await?;
     }
     let database = if postgres(db.get_database_backend()) { "postgres" } else { "sqlite" };
     let manifest = Manifest {
@@ -219,7 +219,7 @@ async fn send(
     for (place, table) in manifest.tables.iter().enumerate() {
         let place =
             u32::try_from(place).map_err(|_many| Error::internal("there are too many tables"))?;
-        let db = source.of(&table.name);
+        let db = source.of(table);
         let backend = ConnectionTrait::get_database_backend(db);
         let mut rows = db.stream_raw(schema::select(backend, table)).await.map_err(failed)?;
         let mut block = Block { table: place, count: 0, rows: Vec::with_capacity(BLOCK) };
@@ -246,7 +246,7 @@ async fn send(
         }
         if read != table.rows {
             return Err(Refusal::Differs {
-                table: table.name.clone(),
+                table: table.told(),
                 what: format!("{} rows were counted and {read} read", table.rows),
             });
         }
