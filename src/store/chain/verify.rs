@@ -139,9 +139,11 @@ impl Audit<'_> {
                     self.found(What::Gap { from: self.end + 1, to: position - 1 });
                 }
                 self.count.sealed += 1;
-                match Kept::read(self.log, row, 3)? {
-                    Some(kept) => self.line(position, &kept, &hash, &stands),
-                    None => self.found(What::Missing { line, position }),
+                match Kept::read(self.log, row, 3) {
+                    Ok(Some(kept)) => self.line(position, &kept, &hash, &stands),
+                    Ok(None) => self.found(What::Missing { line, position }),
+                    // A value of another type than the column's, which a SQLite file takes.
+                    Err(_other_type) => self.found(What::Changed { line, position }),
                 }
                 self.end = position;
                 hash.clone_from(&stands);
