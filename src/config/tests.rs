@@ -268,6 +268,21 @@ fn a_master_key_file_holds_digits_or_bytes_and_is_its_owners() {
 }
 
 #[test]
+fn heads_are_kept_beside_a_file_and_where_the_setting_says() {
+    let heads = |args: &[&str]| parse(args).audit_heads().unwrap();
+    for (url, file) in [
+        ("sqlite://a/registry.db?mode=rwc", Some("a/registry.heads.jsonl")),
+        ("sqlite:///var/lib/x.db", Some("/var/lib/x.heads.jsonl")),
+        ("sqlite::memory:", None),
+        ("postgres://somebody@somewhere/registry", None),
+    ] {
+        assert_eq!(heads(&["--database-url", url]), file.map(Into::into), "{url}");
+        let given = heads(&["--database-url", url, "--audit-heads", "/safe/heads"]);
+        assert_eq!(given, Some("/safe/heads".into()));
+    }
+}
+
+#[test]
 fn two_keys_of_one_name_contradict() {
     let error =
         read(&complete(), &["--jwt-key", "x:RS256:/x", "--jwt-key", "x:ES256:/y"]).unwrap_err();

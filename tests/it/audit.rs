@@ -321,7 +321,7 @@ async fn whatever_is_changed_removed_inserted_moved_or_cut_off_in_the_logs_is_fo
         }
     }
     assert!(missed.is_empty(), "{detected} of {altered} detected: {missed:#?}");
-    assert!(altered >= 60, "{altered} altered, {detected} detected");
+    assert_eq!((altered, detected), (64, 64));
     assert_eq!(scene.verify().await.findings, vec![], "put back");
 }
 

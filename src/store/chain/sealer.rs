@@ -30,6 +30,8 @@ const LINES: u64 = 500;
 const LEASE: TimeDelta = TimeDelta::seconds(5);
 /// It is taken again when less than this is left.
 const RENEW: TimeDelta = TimeDelta::seconds(3);
+/// Most heads that are kept for a file that cannot be written; the newest ones cover those before.
+const OWED: usize = 1_000;
 /// Between two heads, while lines come.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -270,7 +272,11 @@ impl Sealer {
         db.execute(&insert).await.map_err(failed)?;
         self.signed.lock().unwrap_or_else(PoisonError::into_inner)[slot] = Some(Instant::now());
         if self.outside.is_some() {
-            self.owed.lock().unwrap_or_else(PoisonError::into_inner).push(head);
+            let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            owed.push(head);
+            if owed.len() > OWED {
+                owed.remove(0);
+            }
         }
         Ok(1)
     }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::line::{Kept, Log};
 use super::report::{Count, Finding, Report, What, Where};
-use super::{BEGINNING, Head, chained, heads, last_head, outside};
+use super::{BEGINNING, Head, chained, heads, last_head, outside, tip};
 use crate::error::{Error, Result};
 use crate::store::keys::logs::LogKeys;
 use crate::store::{Store, failed};
@@ -24,6 +25,9 @@ const PAGE: u64 = 1_000;
 /// A line that is so much older than the newest head and has no seal was put in later: an act takes less from its
 /// time to its commit, and a committed line waits a second.
 const LATE: TimeDelta = TimeDelta::seconds(60);
+/// How long, and how often, the first head of a log is waited for.
+const SIGN: Duration = Duration::from_millis(200);
+const SIGNING: u32 = 15;
 /// Most lines that are named as not yet sealed.
 const NAMED: usize = 1_000;
 
@@ -79,7 +83,7 @@ struct Audit<'a> {
 impl Audit<'_> {
     async fn run(mut self, kept: Vec<Head>) -> Result<()> {
         self.outside_heads(kept);
-        let newest = last_head(self.db, self.log).await?;
+        let (newest, begun) = self.founded().await?;
         let first = heads(self.db, self.log, -1, Order::Asc, 1).await?.pop();
         let holds = |head: &Head| head.holds(self.keys);
         if let Some(head) = first.filter(holds).or_else(|| newest.clone().filter(holds)) {
@@ -89,13 +93,13 @@ impl Audit<'_> {
         self.check(0, &BEGINNING, -1).await?;
         let mut hash = BEGINNING.to_vec();
         // A head that is later than the seals read so far may be one of seals that came meanwhile.
-        loop {
+        let mut more = begun;
+        while more {
             hash = self.seals(hash).await?;
-            if !self.beyond().await? {
-                break;
-            }
+            more = self.beyond().await?;
         }
-        if self.count.sealed > 0 && self.count.heads == 0 && newest.is_none() {
+        self.beyond_outside();
+        if begun && newest.is_none() {
             self.found(What::Headless);
         }
         self.unsealed(signed_at).await?;
@@ -139,9 +143,11 @@ impl Audit<'_> {
                     self.found(What::Gap { from: self.end + 1, to: position - 1 });
                 }
                 self.count.sealed += 1;
-                match Kept::read(self.log, row, 3)? {
-                    Some(kept) => self.line(position, &kept, &hash, &stands),
-                    None => self.found(What::Missing { line, position }),
+                match Kept::read(self.log, row, 3) {
+                    Ok(Some(kept)) => self.line(position, &kept, &hash, &stands),
+                    Ok(None) => self.found(What::Missing { line, position }),
+                    // A value of another type than the column's, which a SQLite file takes.
+                    Err(_other_type) => self.found(What::Changed { line, position }),
                 }
                 self.end = position;
                 hash.clone_from(&stands);
@@ -280,13 +286,32 @@ impl Audit<'_> {
             };
             self.found(what);
         }
+        Ok(false)
+    }
+
+    /// The last head of the file, beyond the last seal.
+    fn beyond_outside(&mut self) {
+        let end = self.end;
         if let Some((head, _)) = self.outside.last_key_value()
             && *head > end
         {
             let what = What::CutOff { head: *head, end, stands: Where::Outside };
             self.found(what);
         }
-        Ok(false)
+    }
+
+    /// The newest head, and whether anything is sealed. A server may have sealed its first lines and be about to sign:
+    /// it is waited for.
+    async fn founded(&self) -> Result<(Option<Head>, bool)> {
+        for _ in 0..SIGNING {
+            let newest = last_head(self.db, self.log).await?;
+            if newest.is_some() || tip(self.db, self.log).await?.0 == 0 {
+                let begun = newest.is_some();
+                return Ok((newest, begun));
+            }
+            tokio::time::sleep(SIGN).await;
+        }
+        Ok((last_head(self.db, self.log).await?, true))
     }
 
     /// Lines without a seal: those of the last second, and those that somebody put in.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use xueji::config::secret::SecretKey;
 use xueji::config::settings::DataCipher;
 use xueji::graphql::REGISTRY;
@@ -66,9 +66,13 @@ impl Unguarded {
             let enable = format!("ALTER TABLE {} ENABLE TRIGGER USER", self.table);
             db.execute_unprepared(&enable).await.unwrap();
         }
+        // Another connection may have dropped them: this one looks at the schema before it judges.
+        let tx = db.begin().await.unwrap();
+        tx.execute_unprepared("SELECT count(*) FROM seal").await.unwrap();
         for guard in &self.guards {
-            db.execute_unprepared(guard).await.unwrap();
+            tx.execute_unprepared(guard).await.unwrap();
         }
+        tx.commit().await.unwrap();
     }
 }
 
