@@ -216,6 +216,9 @@ fn report(path: &Path, found: &Verified) -> anyhow::Result<()> {
     for of in &found.tables {
         say(format!("{:<24} {:>12} {:>12}", of.table, of.told, of.restored))?;
     }
+    for log in &found.logs {
+        say(log)?;
+    }
     let hashes = match found.agreed {
         Some(agreed) => format!("{agreed} look-up hashes agree"),
         None => "look-up hashes not looked at, since no lookup_key was given".to_owned(),

@@ -17,12 +17,14 @@ use super::{Manifest, Refusal, Table, Voice};
 use crate::access::view::{Kind, Noun, Registry};
 use crate::config::settings::DataCipher;
 use crate::error::Error;
+use crate::store::chain::report::Count;
 use crate::store::codec::Codec;
 use crate::store::connect::{connect, connect_file};
-use crate::store::failed;
+use crate::store::disclosures::Disclosures;
 use crate::store::keys::envelope::EnvelopeCodec;
 use crate::store::keys::master::MasterKey;
 use crate::store::keys::stored;
+use crate::store::{Store, failed};
 
 /// Rows of each table, from either end of its key, whose sealed columns are opened.
 const SAMPLE: u64 = 100;
@@ -69,6 +71,8 @@ pub struct Verified {
     pub opened: u64,
     /// How many look-up hashes of the sample agree with their values; none when there was no key to look.
     pub agreed: Option<u64>,
+    /// Both logs, whose codes, chain and heads hold; none where there were no keys to look.
+    pub logs: Vec<Count>,
 }
 
 impl Verified {
@@ -164,6 +168,7 @@ struct Looked {
     tables: Vec<Counted>,
     opened: u64,
     agreed: Option<u64>,
+    logs: Vec<Count>,
 }
 
 impl Looked {
@@ -175,6 +180,7 @@ impl Looked {
             sha256: restored.sha256.clone(),
             opened: self.opened,
             agreed: self.agreed,
+            logs: self.logs,
         }
     }
 }
@@ -198,6 +204,7 @@ async fn look(
     }
     let keyed = manifest.tables.iter().any(|table| table.name == "data_key" && table.rows > 0);
     let mut sample = Sample { opened: 0, agreed: means.lookup.map(|_| 0) };
+    let mut logs = Vec::new();
     if keyed && !stored(db).await?.is_empty() {
         let first = (DataCipher::default(), means.now);
         let lookup = means.lookup.unwrap_or_default();
@@ -210,8 +217,15 @@ async fn look(
                 sample.of(db, &codec, noun, table).await?;
             }
         }
+        let log = Disclosures::within(lines.clone());
+        let store = Store::new(db.clone(), std::sync::Arc::new(codec), means.registry);
+        let report = store.with_disclosures(log).verify_logs(None).await?;
+        if let Some(finding) = report.findings.first() {
+            return Err(Refusal::Unsound(finding.to_string()));
+        }
+        logs = report.counts;
     }
-    Ok(Looked { tables, opened: sample.opened, agreed: sample.agreed })
+    Ok(Looked { tables, opened: sample.opened, agreed: sample.agreed, logs })
 }
 
 struct Sample {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
+use xueji::clock::Clock;
 use xueji::config::settings::Exceptional;
 use xueji::graphql::REGISTRY;
 use xueji::store::backup::check::{Means, verify};
 use xueji::store::backup::{Voice, on_record as put, restore::restore};
+use xueji::store::chain::sealer::Sealer;
 use xueji::store::connect::connect;
 
 use super::{ASKED, demo, done, everything, names, on_record, only, rows, text};
@@ -35,7 +38,7 @@ async fn a_registry_comes_back_row_by_row_and_answers_alike() {
             while !stop.load(Ordering::Relaxed) {
                 let account = people[usize::try_from(turns).unwrap() % people.len()];
                 app.account_holder(account).await.ask(ASKED).await;
-                put(app.db(), "test.busy", "", clock().now()).await.unwrap();
+                put(app.db(), &master(), ("test.busy", ""), clock().now()).await.unwrap();
                 turns += 1;
             }
             turns
@@ -54,6 +57,11 @@ async fn a_registry_comes_back_row_by_row_and_answers_alike() {
     assert_eq!(names(folder.path()).len(), 1, "no part is left");
     let table = done(&["verify", text(&first)], Some(&url));
     assert!(table.contains(" verified: ") && table.contains("sealed values opened"), "{table}");
+    // Codes, chain and heads of both logs as well.
+    for log in ["\naudit ", "\ndisclosure_line "] {
+        let line = table.split(log).nth(1).unwrap().lines().next().unwrap();
+        assert!(!line.trim_start().starts_with("0 lines"), "{log} {line}");
+    }
     assert_eq!(on_record(app.db(), "backup.take").await, 1);
     assert_eq!(on_record(app.db(), "backup.verify").await, 1);
     let list = done(&["list", &to], None);
@@ -122,6 +130,18 @@ async fn a_registry_comes_back_row_by_row_and_answers_alike() {
     let numbers = rows(db, seq).await;
     assert_eq!(numbers, ["1", "2", "3", "4"]);
     assert_eq!(on_record(db, "backup.restore").await, 1);
+    // Its logs are whole, and are gone on with.
+    // Whoever sealed there has let go a minute later.
+    let later = clock().now() + TimeDelta::minutes(1);
+    let sealer = Sealer::new(twin.store().clone(), Clock::fixed(chrono_tz::UTC, later));
+    sealer.look().await.unwrap();
+    let report = twin.store().verify_logs(None).await.unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert!(
+        report.counts.iter().all(|log| log.sealed > 0 && log.unsealed == 0),
+        "{:?}",
+        report.counts
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +218,7 @@ async fn an_older_schema_comes_back_as_it_was() {
     let place = Place::migrated().await;
     let db = connect(&place.url, 1).await.unwrap();
     db.execute_unprepared("DELETE FROM data_key").await.unwrap();
+    db.execute_unprepared("DELETE FROM log_key").await.unwrap();
     db.close().await.unwrap();
     let migrate = |args: &[&str], url: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xueji"));
