@@ -114,7 +114,7 @@ async fn add(
 
 async fn coded(manager: &SchemaManager<'_>, log: &'static str) -> Result<(), DbErr> {
     add(manager, log, ColumnDef::new("key_id").big_integer().null().to_owned()).await?;
-    add(manager, log, ColumnDef::new("code").binary().null().to_owned()).await?;
+    add(manager, log, ColumnDef::new("code").blob().null().to_owned()).await?;
     if log == "disclosure_line" {
         // A seal leads to its line by the key.
         let index =

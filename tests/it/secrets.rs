@@ -12,6 +12,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rstest::rstest;
 use serde_json::json;
 use tempfile::TempDir;
+use xueji::store::connect::connect;
+use xueji_migration::{Migrator, MigratorTrait};
 
 use crate::support::place::Place;
 use crate::support::process::Running;
@@ -131,7 +133,11 @@ fn get(path: &str) -> String {
 #[case::in_the_file(Way::File)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_runs_tells_no_secret(#[case] way: Way) {
-    let (folder, place) = (TempDir::new().unwrap(), Place::migrated().await);
+    let (folder, place) = (TempDir::new().unwrap(), Place::empty().await);
+    // Without a data key yet: the server makes one under the master key of this test.
+    let db = connect(&place.url, 1).await.unwrap();
+    Migrator::up(&db, None).await.unwrap();
+    db.close().await.unwrap();
     let mut given = good(folder.path(), &place.url, SOMEWHERE);
     if matches!(way, Way::File) {
         // Only in the file can the key itself be written out.
