@@ -23,7 +23,7 @@ use xueji::store::connect::connect_log;
 use xueji::store::keys::logs;
 use xueji_entity::{attendance, audit, disclosure_line, history, seal};
 
-use crate::support::app::{App, clock};
+use crate::support::app::{App, PATIENCE, clock};
 use crate::support::keys::{MASTER, Unguarded, master};
 use crate::support::seed::Seed;
 
@@ -597,7 +597,7 @@ async fn the_server_seals_by_itself_within_a_second() {
         if report.counts.iter().all(|count| (count.sealed, count.unsealed) == (1, 0)) {
             return;
         }
-        assert!(asked.elapsed() < Duration::from_secs(20), "not sealed: {report:?}");
+        assert!(asked.elapsed() < PATIENCE, "not sealed: {report:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

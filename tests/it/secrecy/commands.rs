@@ -175,7 +175,7 @@ async fn rotate_goes_on_after_an_interruption_and_rewrap_follows() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     child.wait().unwrap();
     let arriving = keys(&db).await.unwrap();
     assert_eq!((arriving[0].state, arriving[1].state), (State::Active, State::Arriving));
