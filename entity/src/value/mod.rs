@@ -15,6 +15,7 @@ mod phone;
 mod postal_code;
 pub mod resident;
 mod sealed;
+mod stored;
 mod student_number;
 mod text;
 
@@ -32,6 +33,7 @@ pub use number::{Fen, Thousandths};
 pub use phone::Phone;
 pub use postal_code::PostalCode;
 pub use sealed::{LookupHash, Sealed};
+pub use stored::{PasswordHash, TokenHash};
 pub use student_number::{NationalStudentNumber, NumberKind};
 
 /// A text value about a person: it parses from outside and shows itself only through access.
