@@ -40,7 +40,7 @@ pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
-pub(in crate::store) use trace::unattended;
+pub(in crate::store) use trace::{AtDoor, at_door, unattended};
 use trace::{Line, Touched, audit, outbox};
 pub use write::NewRow;
 
@@ -107,6 +107,11 @@ impl Tx {
     /// Who acts.
     pub fn caller(&self) -> &Arc<Caller> {
         &self.caller
+    }
+
+    /// The instant of the act.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
     }
 
     /// The rows of a noun that the action may concern: those under the pairs that hold it.
