@@ -5,6 +5,7 @@
 
 pub mod accept;
 mod answer;
+pub mod auth;
 pub mod backend;
 mod caller;
 pub mod client;
@@ -97,6 +98,8 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
         Arc::new(App { backend, keys, options, documents, crowd, paces, origins: origins.clone() });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
+        .route("/auth/{act}", any(auth::serve::<B>))
+        .route("/auth/second-factor/{act}", any(auth::serve::<B>))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<B>))
         .route("/metrics", get(health::metrics_text));
