@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use async_graphql::{Name, Request, Response, Value};
 use indexmap::IndexMap;
-use uuid::Uuid;
-use xueji_entity::value::AccountId;
 
 use crate::access::caller::{Caller, Session};
 use crate::access::disclosure::Record;
@@ -20,13 +18,13 @@ use crate::auth::sessions::{Key, Sessions};
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
 use crate::config::settings::{Exceptional, Nights};
-use crate::doorway::{Doorway, First, key_of};
 use crate::domain::backup::Backups;
 use crate::domain::exceptional::{PURPOSE, unknown_purpose};
 use crate::domain::live::Hub;
 use crate::domain::policy::Keeper;
 use crate::domain::statistics::snapshot;
 use crate::domain::{Budget, Cx};
+use crate::doorway::{Doorway, First, key_of};
 use crate::error::{Error, Result, Why};
 use crate::graphql::error::without_caller;
 use crate::graphql::{Limits, REGISTRY, XuejiSchema, build_schema};

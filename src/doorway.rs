@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::secret::SecretText;
 use crate::domain::sign_in::{Denied, Door, Entered, Holder};
 use crate::error::{Error, Why};
-use crate::http::auth::{Ask, LastSignIn, NotLetIn, Told, Tokens, Visit, seconds};
+use crate::http::auth::{Ask, LastSignIn, NotLetIn, Tokens, Told, Visit, seconds};
 use crate::store::sign_in::Visit as Recorded;
 
 /// What signs people in.
@@ -98,18 +98,10 @@ impl Doorway {
     }
 
     /// Answers what is asked at the door.
-    pub(crate) async fn answer(
-        &self,
-        app: &App,
-        ask: Ask,
-        visit: Visit,
-    ) -> Result<Told, NotLetIn> {
+    pub(crate) async fn answer(&self, app: &App, ask: Ask, visit: Visit) -> Result<Told, NotLetIn> {
         let request_id = Arc::clone(&visit.request_id);
-        let visit = Recorded {
-            request_id: visit.request_id,
-            client: visit.client,
-            agent: visit.agent,
-        };
+        let visit =
+            Recorded { request_id: visit.request_id, client: visit.client, agent: visit.agent };
         self.answered(app, ask, &visit).await.map_err(|denied| match denied {
             Denied::Wrong => NotLetIn::Wrong,
             Denied::FactorNeeded => NotLetIn::FactorNeeded,
@@ -159,8 +151,7 @@ impl Doorway {
             }
             Ask::FactorConfirm(claims, code) => {
                 let holder = self.holder(app, &claims).await?;
-                let recovery_codes =
-                    door.confirm_factor(store, visit, now, holder, &code).await?;
+                let recovery_codes = door.confirm_factor(store, visit, now, holder, &code).await?;
                 app.sessions.forget((AccountId::from_uuid(holder.account), Some(holder.session)));
                 Ok(Told::Codes { recovery_codes })
             }

@@ -28,10 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "live", "doorway",
         ],
     ),
-    (
-        "doorway",
-        &["error", "clock", "config", "access", "store", "auth", "domain", "http", "app"],
-    ),
+    ("doorway", &["error", "clock", "config", "access", "store", "auth", "domain", "http", "app"]),
     ("live", &["error", "access", "auth", "domain", "graphql", "http", "app"]),
     (
         "cli",

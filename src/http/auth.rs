@@ -162,9 +162,8 @@ pub(super) async fn serve<B: Backend>(
         Ok(done) => done,
         Err(_elapsed) => Err(too_slow(limit)),
     };
-    let mut response = done.unwrap_or_else(|refusal| {
-        answer::refused(&refusal, Media::Json, language, &request_id)
-    });
+    let mut response = done
+        .unwrap_or_else(|refusal| answer::refused(&refusal, Media::Json, language, &request_id));
     response.extensions_mut().insert(observed);
     Ok(response)
 }

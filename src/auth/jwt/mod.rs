@@ -128,10 +128,8 @@ struct ByBytes;
 impl Weighter<[u8; 32], Arc<Claims>> for ByBytes {
     fn weight(&self, _: &[u8; 32], claims: &Arc<Claims>) -> u64 {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let text = claims.sub.len()
-            + claims.iss.len()
-            + optional(&claims.jti)
-            + optional(&claims.sid);
+        let text =
+            claims.sub.len() + claims.iss.len() + optional(&claims.jti) + optional(&claims.sid);
         u64::try_from(text).unwrap_or(u64::MAX).saturating_add(256)
     }
 }
