@@ -28,6 +28,10 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `session.list`: lists the sessions of another account.
+    SessionList,
+    /// `session.end`: ends sessions of another account.
+    SessionEnd,
 }
 
 impl Action {
@@ -46,6 +50,8 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::SessionList => "session.list",
+            Self::SessionEnd => "session.end",
         }
     }
 
@@ -63,7 +69,9 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
-            | Self::IdentityNumberCheck => true,
+            | Self::IdentityNumberCheck
+            | Self::SessionList
+            | Self::SessionEnd => true,
         }
     }
 }
@@ -82,4 +90,6 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::SessionList.name(),
+    Action::SessionEnd.name(),
 ];

@@ -2,6 +2,7 @@
 
 mod entrance;
 mod factor;
+mod listed;
 mod passwords;
 mod record;
 mod sessions;
