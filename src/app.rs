@@ -15,6 +15,7 @@ use crate::access::disclosure::Record;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::policy::Policy;
+use crate::auth::issuer::{Identities, Issuers};
 use crate::auth::jwt::Claims;
 use crate::auth::sessions::Sessions;
 use crate::auth::watch::Watch;
@@ -43,6 +44,8 @@ pub struct App {
     store: Store,
     keeper: Arc<Keeper>,
     pub(crate) sessions: Sessions,
+    issuers: Option<Issuers>,
+    identities: Identities,
     opaque: Arc<Opaque>,
     pub(crate) clock: Clock,
     pub(crate) hub: Arc<Hub>,
@@ -75,6 +78,8 @@ impl App {
             keeper: Arc::new(Keeper::fixed(policy, &store, clock)),
             store,
             sessions: Sessions::default(),
+            issuers: None,
+            identities: Identities::default(),
             opaque: Arc::new(Opaque::new(public_id_key, &REGISTRY)),
             clock,
             hub: Arc::default(),
@@ -93,6 +98,25 @@ impl App {
     pub fn under(mut self, keeper: Keeper) -> Self {
         self.keeper = Arc::new(keeper);
         self
+    }
+
+    /// Trusting other issuers, whose tokens lead to accounts by the identities that are linked.
+    #[must_use]
+    pub fn trusting(mut self, issuers: Issuers) -> Self {
+        self.issuers = Some(issuers).filter(Issuers::has_others);
+        self
+    }
+
+    /// Whether there are issuers beside the keys of the settings.
+    pub fn trusts_others(&self) -> bool {
+        self.issuers.is_some()
+    }
+
+    /// Fetches the keys of other issuers that are due, as the server does twice a second.
+    pub async fn look_at_issuers(&self) {
+        if let Some(issuers) = &self.issuers {
+            issuers.look().await;
+        }
     }
 
     /// The policy in force and what becomes of it.
@@ -224,6 +248,19 @@ impl App {
         Ok((cx, meter))
     }
 
+    /// The account of a verified token: by its id where the keys of the settings verified it, and else by the
+    /// identity that is linked, as long as the key is one of its issuer's.
+    async fn account_of(&self, claims: &Claims) -> Result<AccountId> {
+        if claims.external.is_none() {
+            let account = claims.sub.parse::<Uuid>().map_err(|_detail| Error::Unauthenticated)?;
+            return Ok(AccountId::from_uuid(account));
+        }
+        if !self.issuers.as_ref().is_some_and(|issuers| issuers.vouches(claims)) {
+            return Err(Error::Unauthenticated);
+        }
+        self.identities.account(claims, &self.store).await?.ok_or(Error::Unauthenticated)
+    }
+
     /// What an account holds now.
     pub(crate) async fn session(&self, account: AccountId) -> Result<Arc<Session>> {
         self.sessions.of(account, &self.store, &self.policy(), self.clock).await
@@ -291,17 +328,16 @@ impl Backend for App {
     type Caller = Arc<Session>;
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
-        let account = claims.sub.parse::<Uuid>().map_err(|_detail| AuthFailure::UnknownAccount)?;
-        self.session(AccountId::from_uuid(account)).await.map_err(|error| {
-            if matches!(error, Error::Unauthenticated) {
-                AuthFailure::UnknownAccount
-            } else if matches!(error, Error::Unavailable) {
-                AuthFailure::Unavailable
-            } else {
-                tracing::error!(error = format!("{error:#}"), "reading an account failed");
-                AuthFailure::Internal
-            }
-        })
+        let account = self.account_of(&claims).await.map_err(no_account)?;
+        self.session(account).await.map_err(no_account)
+    }
+
+    async fn stands(&self, claims: Arc<Claims>) -> bool {
+        match self.account_of(&claims).await {
+            // What an account holds is looked at beside.
+            Ok(_) => true,
+            Err(error) => !matches!(error, Error::Unauthenticated),
+        }
     }
 
     fn account(&self, caller: &Arc<Session>) -> String {
@@ -350,20 +386,38 @@ impl Backend for App {
         let health = self.keeper.health();
         // A server whose own files are refused answers rightly under the earlier policy; one that cannot
         // use the published version answers otherwise than the others.
-        let notes = match (health.behind, health.refused) {
+        let mut notes = match (health.behind, health.refused) {
             (Some(number), _) => {
                 vec![("policy", format!("published version {number} cannot be used"))]
             }
             (None, Some(problem)) => vec![("policy", format!("refused: {}", problem.place()))],
             (None, None) => Vec::new(),
         };
-        Readiness {
-            parts: vec![
-                ("database", self.store.ping().await.is_ok()),
-                ("policy", health.behind.is_none()),
-            ],
-            notes,
+        let mut parts = vec![
+            ("database", self.store.ping().await.is_ok()),
+            ("policy", health.behind.is_none()),
+        ];
+        if let Some(issuers) = &self.issuers {
+            // The others go on, and so do tokens under keys that are known.
+            parts.push(("issuers", true));
+            let (all, away) = issuers.away();
+            if away > 0 {
+                notes.push(("issuers", format!("{away} of {all} cannot be reached")));
+            }
         }
+        Readiness { parts, notes }
+    }
+}
+
+/// Why a token leads to no session.
+fn no_account(error: Error) -> AuthFailure {
+    if matches!(error, Error::Unauthenticated) {
+        AuthFailure::UnknownAccount
+    } else if matches!(error, Error::Unavailable) {
+        AuthFailure::Unavailable
+    } else {
+        tracing::error!(error = format!("{error:#}"), "reading an account failed");
+        AuthFailure::Internal
     }
 }
 

@@ -158,6 +158,7 @@ impl Keys {
             iat: seconds(now),
             exp: seconds(now + Duration::hours(i64::from(hours))),
             jti: None,
+            external: None,
         };
         Ok(self.signer.sign(&claims, AUDIENCE)?)
     }

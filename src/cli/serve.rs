@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::start;
 use crate::app::App;
+use crate::auth::issuer::Issuers;
 use crate::auth::jwt::KeySet;
 use crate::clock::Clock;
 use crate::config::flags::Flags;
@@ -26,7 +27,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let flags = args.flags.read()?;
     let settings = flags.settings()?;
     log::start_logging(settings.log_format, &settings.log_filter).map_err(anyhow::Error::msg)?;
-    let keys = Arc::new(KeySet::new(&settings.jwt, settings.limits.token_cache_bytes)?);
+    let cache = settings.limits.token_cache_bytes;
+    let keys = Arc::new(KeySet::new(&settings.jwt, cache)?);
+    let issuers = Issuers::new(keys, &settings.oidc, cache)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let origin = start::origin_of(flags.policies.as_deref());
     let policy = start::policy(origin.folder()).await?;
@@ -55,6 +58,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     );
     let app = app
         .under(keeper)
+        .trusting(issuers.clone())
         .keeping_events(settings.limits.outbox_time)
         .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
@@ -84,6 +88,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         hsts: settings.hsts,
         personas: None,
     };
-    serve(listener, router(app, keys, options), &settings.limits, tls, shutdown_signal()).await;
+    serve(listener, router(app, issuers, options), &settings.limits, tls, shutdown_signal()).await;
     Ok(())
 }

@@ -53,6 +53,7 @@ fn claims() -> Claims {
         exp: now + 60,
         iat: now,
         jti: None,
+        external: None,
     }
 }
 

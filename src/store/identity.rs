@@ -1,0 +1,186 @@
+//! Identities of other issuers: which account one is linked with, and how links come and go.
+//!
+//! Issuer and subject are compared byte by byte on both databases, and are in no log: the audit line of a link names
+//! the account, the link and the issuer, and never the subject, which may be somebody's name.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use serde_json::json;
+use uuid::Uuid;
+use xueji_entity::value::AccountId;
+
+use super::tx::{insert_into, names, unattended};
+use super::{Store, failed};
+use crate::error::{Error, Result};
+
+/// A link as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The link.
+    pub id: Uuid,
+    /// The account's login.
+    pub login: String,
+    /// The issuer.
+    pub issuer: String,
+    /// What the issuer calls the holder.
+    pub subject: String,
+    /// When it was linked.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What came of linking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linked {
+    /// It is linked now.
+    Done,
+    /// It was linked with this account already.
+    Already,
+    /// It is linked with another account.
+    Taken,
+    /// There is no such account.
+    NoAccount,
+}
+
+/// The links with their accounts' logins.
+fn listed() -> SelectStatement {
+    let col = |name: &'static str| Expr::col(("i", name));
+    Query::select()
+        .expr_as(col("id"), "c0")
+        .expr_as(col("account_id"), "c1")
+        .expr_as(Expr::col(("a", "login")), "c2")
+        .expr_as(col("issuer"), "c3")
+        .expr_as(col("subject"), "c4")
+        .expr_as(col("created_at"), "c5")
+        .from_as("account_identity", "i")
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "account",
+            "a",
+            col("account_id").equals(("a", "id")),
+        )
+        .to_owned()
+}
+
+fn of(issuer: &str, subject: &str) -> SelectStatement {
+    let mut query = listed();
+    query
+        .and_where(Expr::col(("i", "issuer")).eq(issuer))
+        .and_where(Expr::col(("i", "subject")).eq(subject));
+    query
+}
+
+fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+impl Store {
+    /// The account that an identity is linked with.
+    pub async fn account_of_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<AccountId>> {
+        match self.select_by_keys(&of(issuer, subject)).await?.first() {
+            Some(row) => {
+                let id: Uuid = row.try_get_by_index(1).map_err(failed)?;
+                Ok(Some(AccountId::from_uuid(id)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Every link, or those of one login, in the order in which they were made.
+    pub async fn identities(&self, login: Option<&str>) -> Result<Vec<Identity>> {
+        let mut query = listed();
+        if let Some(login) = login {
+            query.and_where(Expr::col(("a", "login")).eq(login));
+        }
+        query.order_by(("i", "created_at"), sea_orm::Order::Asc);
+        query.order_by(("i", "id"), sea_orm::Order::Asc);
+        let rows = self.select(&query).await?;
+        let identity = |row: &sea_orm::QueryResult| {
+            Ok(Identity {
+                id: row.try_get_by_index(0)?,
+                login: row.try_get_by_index(2)?,
+                issuer: row.try_get_by_index(3)?,
+                subject: row.try_get_by_index(4)?,
+                created_at: row.try_get_by_index(5)?,
+            })
+        };
+        rows.iter().map(|row| identity(row).map_err(failed)).collect()
+    }
+
+    /// Links an identity with an account, on record.
+    pub async fn link_identity(
+        &self,
+        login: &str,
+        issuer: &str,
+        subject: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Linked> {
+        let Some(account) = self.account_of(login).await? else { return Ok(Linked::NoAccount) };
+        if let Some(linked) = self.account_of_identity(issuer, subject).await? {
+            return Ok(if linked == account { Linked::Already } else { Linked::Taken });
+        }
+        let id = Uuid::now_v7();
+        let columns = ["id", "account_id", "issuer", "subject", "created_at", "created_by"];
+        let row = vec![
+            id.into(),
+            account.uuid().into(),
+            issuer.into(),
+            subject.into(),
+            now.into(),
+            None::<Uuid>.into(),
+        ];
+        let insert = insert_into("account_identity", names(&columns), [row])?;
+        let said = json!({ "account": account.uuid(), "identity": id, "issuer": issuer });
+        let line = unattended(&*self.log_keys()?, "identity.link", "", &said.to_string(), now)?;
+        let db = self.db.begin_with_options(immediate()).await.map_err(failed)?;
+        match db.execute(&insert).await.map_err(failed) {
+            Ok(_) => {}
+            // Somebody else was quicker.
+            Err(Error::Conflict { .. }) => {
+                db.rollback().await.map_err(failed)?;
+                return Ok(Linked::Taken);
+            }
+            Err(error) => return Err(error),
+        }
+        db.execute(&line).await.map_err(failed)?;
+        db.commit().await.map_err(failed)?;
+        Ok(Linked::Done)
+    }
+
+    /// Ends the link of an identity, on record; false when there is none with this account.
+    pub async fn unlink_identity(
+        &self,
+        login: &str,
+        issuer: &str,
+        subject: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let keys = self.log_keys()?;
+        let db = self.db.begin_with_options(immediate()).await.map_err(failed)?;
+        let mut query = of(issuer, subject);
+        query.and_where(Expr::col(("a", "login")).eq(login));
+        let rows = db.query_all(&query).await.map_err(failed)?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
+        let account: Uuid = row.try_get_by_index(1).map_err(failed)?;
+        let mut delete = Query::delete();
+        delete.from_table("account_identity").and_where(Expr::col("id").eq(id));
+        let gone = db.execute(&delete).await.map_err(failed)?;
+        if gone.rows_affected() == 0 {
+            // Somebody else was quicker, and it is on record there.
+            return Ok(false);
+        }
+        let said = json!({ "account": account, "identity": id, "issuer": issuer });
+        let line = unattended(&keys, "identity.unlink", "", &said.to_string(), now)?;
+        db.execute(&line).await.map_err(failed)?;
+        db.commit().await.map_err(failed)?;
+        Ok(true)
+    }
+}
