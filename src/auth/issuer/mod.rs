@@ -9,6 +9,8 @@ mod identities;
 mod keys;
 mod remote;
 mod strict;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

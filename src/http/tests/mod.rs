@@ -28,7 +28,7 @@ use super::{
     *,
 };
 use crate::{
-    auth::jwt::{Claims, signer::Signer},
+    auth::jwt::{Claims, KeySet, signer::Signer},
     config::settings::Jwt,
 };
 
