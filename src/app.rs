@@ -15,7 +15,7 @@ use crate::access::disclosure::Record;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::policy::Policy;
-use crate::auth::issuer::{Identities, Issuers};
+use crate::auth::issuer::{Identities, Issuers, Mapped};
 use crate::auth::jwt::Claims;
 use crate::auth::sessions::Sessions;
 use crate::auth::watch::Watch;
@@ -46,6 +46,7 @@ pub struct App {
     pub(crate) sessions: Sessions,
     issuers: Option<Issuers>,
     identities: Identities,
+    mapped: Mapped,
     opaque: Arc<Opaque>,
     pub(crate) clock: Clock,
     pub(crate) hub: Arc<Hub>,
@@ -80,6 +81,7 @@ impl App {
             sessions: Sessions::default(),
             issuers: None,
             identities: Identities::default(),
+            mapped: Mapped::default(),
             opaque: Arc::new(Opaque::new(public_id_key, &REGISTRY)),
             clock,
             hub: Arc::default(),
@@ -329,7 +331,14 @@ impl Backend for App {
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
         let account = self.account_of(&claims).await.map_err(no_account)?;
-        self.session(account).await.map_err(no_account)
+        let session = self.session(account).await.map_err(no_account)?;
+        match &self.issuers {
+            Some(issuers) => {
+                let mapped = issuers.session(session, &claims, &self.mapped, &self.store);
+                mapped.await.map_err(no_account)
+            }
+            None => Ok(session),
+        }
     }
 
     async fn stands(&self, claims: Arc<Claims>) -> bool {
@@ -375,7 +384,16 @@ impl Backend for App {
         operation: Operation,
         meta: RequestMeta,
     ) -> Result<Steps, Response> {
-        live::open(self, caller, operation, meta).await
+        // What claims grant is for requests: streams go on with what the account holds.
+        let held = match self.trusts_others() {
+            true => self.session(caller.account).await,
+            false => Ok(caller),
+        };
+        let session = held.map_err(|error| {
+            let refused = without_caller(error, language(meta.language), &meta.request_id);
+            Response::from_errors(vec![refused])
+        })?;
+        live::open(self, session, operation, meta).await
     }
 
     fn knows_purpose(&self, code: &str) -> bool {

@@ -55,10 +55,10 @@ struct Named {
     /// The account's login
     login: String,
     /// The issuer, exactly as its tokens name it
-    #[arg(long)]
+    #[arg(id = "identity_issuer", long = "issuer", value_name = "ISSUER")]
     issuer: String,
     /// What the issuer calls the holder: the claim sub of its tokens, exactly
-    #[arg(long)]
+    #[arg(id = "identity_subject", long = "subject", value_name = "SUBJECT")]
     subject: String,
 }
 

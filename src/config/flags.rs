@@ -344,6 +344,24 @@ pub struct IssuerSpec {
     pub jwks_uri: Option<String>,
     /// Clock difference that is tolerated, at most 60 [default: 30].
     pub leeway_seconds: Option<u64>,
+    /// What claims of its tokens grant; nothing else in a token grants anything.
+    pub grants: Vec<MappingSpec>,
+}
+
+/// A claim that grants a role while a token holds it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MappingSpec {
+    /// The names that lead to the claim, from the outside in.
+    pub claim: Vec<String>,
+    /// Its text, or one of its texts when it is a list.
+    pub value: String,
+    /// The role.
+    pub role: String,
+    /// `school` or `region`.
+    pub reach: String,
+    /// The school code of the school, or the division code of the authority.
+    pub place: String,
 }
 
 /// One key that verifies tokens. Exactly one of `key` and `file` is given.

@@ -12,7 +12,7 @@ use jsonwebtoken::Algorithm;
 
 use super::{
     ConfigError,
-    flags::{Flags, IssuerSpec},
+    flags::{Flags, IssuerSpec, MappingSpec},
     settings::{invalid, text},
 };
 
@@ -115,6 +115,28 @@ fn loopback(host: &str) -> bool {
         })
 }
 
+/// Where a mapped role is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// At the school with this school code.
+    School(String),
+    /// In the region of the authority with this division code.
+    Authority(String),
+}
+
+/// A claim that grants a role while a token holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The names that lead to the claim, from the outside in.
+    pub claim: Vec<String>,
+    /// Its text, or one of its texts when it is a list.
+    pub value: String,
+    /// The role.
+    pub role: String,
+    /// Where.
+    pub place: Region,
+}
+
 /// An issuer whose tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
@@ -130,6 +152,8 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// Clock difference that is tolerated.
     pub leeway: Duration,
+    /// What claims grant.
+    pub grants: Vec<Mapping>,
 }
 
 /// The issuers of other houses, and how their keys are fetched.
@@ -254,5 +278,27 @@ fn issuer(spec: &IssuerSpec) -> Result<Issuer, ConfigError> {
         audiences,
         algorithms: if algorithms.is_empty() { USUAL.to_vec() } else { algorithms },
         leeway: Duration::from_secs(leeway),
+        grants: spec.grants.iter().map(|one| mapping(spec, one)).collect::<Result<_, _>>()?,
     })
+}
+
+fn mapping(issuer: &IssuerSpec, spec: &MappingSpec) -> Result<Mapping, ConfigError> {
+    let blank = |text: &String| text.trim().is_empty();
+    if spec.claim.is_empty()
+        || spec.claim.iter().chain([&spec.value, &spec.role, &spec.place]).any(blank)
+    {
+        return Err(wrong(issuer, "has grants without claim, value, role, reach or place."));
+    }
+    let place = match spec.reach.as_str() {
+        "school" => Region::School(spec.place.clone()),
+        "region" => Region::Authority(spec.place.clone()),
+        _ => {
+            return Err(wrong(
+                issuer,
+                "has grants with another reach than school or region; others are given here.",
+            ));
+        }
+    };
+    let (claim, value, role) = (spec.claim.clone(), spec.value.clone(), spec.role.clone());
+    Ok(Mapping { claim, value, role, place })
 }

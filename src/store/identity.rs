@@ -12,6 +12,7 @@ use xueji_entity::value::AccountId;
 
 use super::tx::{insert_into, names, unattended};
 use super::{Store, failed};
+use crate::config::oidc::Region;
 use crate::error::{Error, Result};
 
 /// A link as it is listed.
@@ -90,6 +91,23 @@ impl Store {
                 Ok(Some(AccountId::from_uuid(id)))
             }
             None => Ok(None),
+        }
+    }
+
+    /// The organisation that the settings name by its code; none where there is not exactly one.
+    pub async fn organisation_of(&self, place: &Region) -> Result<Option<Uuid>> {
+        let col = |name: &'static str| Expr::col(("o", name));
+        let mut query = Query::select();
+        query.expr_as(col("id"), "c0").from_as("organisation", "o");
+        match place {
+            Region::School(code) => query.and_where(col("school_code").eq(code.as_str())),
+            Region::Authority(code) => query
+                .and_where(col("division_code").eq(code.as_str()))
+                .and_where(col("level").ne("school")),
+        };
+        match self.select_by_keys(&query).await?.as_slice() {
+            [row] => row.try_get_by_index(0).map(Some).map_err(failed),
+            _ => Ok(None),
         }
     }
 

@@ -7,6 +7,7 @@
 mod fetch;
 mod identities;
 mod keys;
+mod mapped;
 mod remote;
 mod strict;
 #[cfg(test)]
@@ -20,10 +21,14 @@ use sha2::{Digest, Sha256};
 
 pub use fetch::FetchError;
 pub use identities::Identities;
+pub use mapped::Mapped;
 pub use remote::is_subject;
 
 use super::jwt::{ByBytes, Claims, KeySet, MAX_TOKEN_BYTES, TokenError};
+use crate::access::caller::Session;
 use crate::config::oidc::Oidc;
+use crate::error;
+use crate::store::Store;
 use fetch::Client;
 use remote::{Parts, Remote};
 
@@ -34,6 +39,8 @@ pub struct External {
     issuer: usize,
     /// The key that verified it.
     key: keys::Mark,
+    /// Which of the issuer's mappings its claims meet.
+    grants: Vec<usize>,
 }
 
 /// Every issuer whose tokens are accepted.
@@ -134,6 +141,22 @@ impl Issuers {
                 self.others.get(external.issuer).is_some_and(|other| other.vouches(&external.key))
             }
         }
+    }
+
+    /// What the account of a verified token holds, with what the token's claims add where the settings say so.
+    pub async fn session(
+        &self,
+        base: Arc<Session>,
+        claims: &Claims,
+        mapped: &Mapped,
+        store: &Store,
+    ) -> error::Result<Arc<Session>> {
+        let Some(external) = claims.external.as_ref().filter(|it| !it.grants.is_empty()) else {
+            return Ok(base);
+        };
+        let Some(other) = self.others.get(external.issuer) else { return Ok(base) };
+        let issuer = (other.issuer.name.as_str(), other.issuer.grants.as_slice());
+        mapped.session(base, external, issuer, store).await
     }
 
     /// Fetches the keys that are due, of all issuers at once.

@@ -26,7 +26,7 @@ use super::{
     strict,
 };
 use crate::auth::jwt::{Claims, TokenError, refusal};
-use crate::config::oidc::{Address, Issuer, Oidc, algorithm};
+use crate::config::oidc::{Address, Issuer, Mapping, Oidc, algorithm};
 
 /// Header parameters that name keys, certificates or ways of reading. None is followed, and a token with one is refused:
 /// a critical extension asks to be understood, and none is.
@@ -314,8 +314,22 @@ impl Remote {
             exp,
             iat,
             jti: text("jti").map(str::to_owned),
-            external: Some(External { issuer: self.at, key }),
+            external: Some(External { issuer: self.at, key, grants: self.granted(payload) }),
         })
+    }
+}
+
+impl Remote {
+    /// The mappings that a payload meets.
+    fn granted(&self, payload: &Map<String, Value>) -> Vec<usize> {
+        let meets = |mapping: &Mapping| {
+            let (first, rest) = mapping.claim.split_first()?;
+            let claim = rest.iter().try_fold(payload.get(first)?, |at, name| at.get(name))?;
+            let is = |value: &Value| value.as_str() == Some(mapping.value.as_str());
+            Some(is(claim) || claim.as_array().is_some_and(|list| list.iter().any(is)))
+        };
+        let mappings = self.issuer.grants.iter().enumerate();
+        mappings.filter(|(_, one)| meets(one) == Some(true)).map(|(at, _)| at).collect()
     }
 }
 

@@ -140,6 +140,7 @@ impl Fake {
                 .map(|name| xueji::config::oidc::algorithm(name).unwrap())
                 .to_vec(),
             leeway: Duration::from_secs(5),
+            grants: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod attacks;
 mod command;
 mod fake;
+mod grants;
 mod rotation;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
