@@ -28,6 +28,10 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `identity.link`: links an identity of another issuer with an account.
+    IdentityLink,
+    /// `identity.unlink`: ends such a link.
+    IdentityUnlink,
 }
 
 impl Action {
@@ -46,6 +50,8 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::IdentityLink => "identity.link",
+            Self::IdentityUnlink => "identity.unlink",
         }
     }
 
@@ -63,7 +69,9 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
-            | Self::IdentityNumberCheck => true,
+            | Self::IdentityNumberCheck
+            | Self::IdentityLink
+            | Self::IdentityUnlink => true,
         }
     }
 }
@@ -82,4 +90,6 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::IdentityLink.name(),
+    Action::IdentityUnlink.name(),
 ];

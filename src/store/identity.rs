@@ -4,13 +4,13 @@
 //! the account, the link and the issuer, and never the subject, which may be somebody's name.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
 
-use super::tx::{insert_into, names, unattended};
+use super::tx::{Tx, insert_into, names, unattended};
 use super::{Store, failed};
 use crate::config::oidc::Region;
 use crate::error::{Error, Result};
@@ -145,18 +145,9 @@ impl Store {
             return Ok(if linked == account { Linked::Already } else { Linked::Taken });
         }
         let id = Uuid::now_v7();
-        let columns = ["id", "account_id", "issuer", "subject", "created_at", "created_by"];
-        let row = vec![
-            id.into(),
-            account.uuid().into(),
-            issuer.into(),
-            subject.into(),
-            now.into(),
-            None::<Uuid>.into(),
-        ];
-        let insert = insert_into("account_identity", names(&columns), [row])?;
-        let said = json!({ "account": account.uuid(), "identity": id, "issuer": issuer });
-        let line = unattended(&*self.log_keys()?, "identity.link", "", &said.to_string(), now)?;
+        let insert = insert(id, account, (issuer, subject), (now, None))?;
+        let said = said(account.uuid(), id, issuer, "linked");
+        let line = unattended(&*self.log_keys()?, "identity.link", "", &said, now)?;
         let db = self.db.begin_with_options(immediate()).await.map_err(failed)?;
         match db.execute(&insert).await.map_err(failed) {
             Ok(_) => {}
@@ -195,10 +186,100 @@ impl Store {
             // Somebody else was quicker, and it is on record there.
             return Ok(false);
         }
-        let said = json!({ "account": account, "identity": id, "issuer": issuer });
-        let line = unattended(&keys, "identity.unlink", "", &said.to_string(), now)?;
+        let said = said(account, id, issuer, "unlinked");
+        let line = unattended(&keys, "identity.unlink", "", &said, now)?;
         db.execute(&line).await.map_err(failed)?;
         db.commit().await.map_err(failed)?;
         Ok(true)
     }
+}
+
+impl Tx {
+    /// The account with this login, compared with case.
+    pub async fn account_with_login(&self, login: &str) -> Result<Option<AccountId>> {
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col(("a", "id")), "c0")
+            .from_as("account", "a")
+            .and_where(Expr::col(("a", "login")).eq(login));
+        let rows = self.select(&query).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(AccountId::from_uuid(row.try_get_by_index(0).map_err(failed)?)))
+    }
+
+    /// Links an identity with an account in the caller's act; the link, where it is this account's.
+    pub async fn link_identity(
+        &mut self,
+        account: AccountId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<(Linked, Option<Uuid>)> {
+        if let Some(row) = self.select(&of(issuer, subject)).await?.first() {
+            let id: Uuid = row.try_get_by_index(0).map_err(failed)?;
+            let linked: Uuid = row.try_get_by_index(1).map_err(failed)?;
+            if linked != account.uuid() {
+                return Ok((Linked::Taken, None));
+            }
+            self.note(said(account.uuid(), id, issuer, "linked already"));
+            return Ok((Linked::Already, Some(id)));
+        }
+        let id = Uuid::now_v7();
+        let by = self.caller().account();
+        let insert = insert(id, account, (issuer, subject), (self.at(), Some(by)))?;
+        self.execute(&insert).await?;
+        self.note(said(account.uuid(), id, issuer, "linked"));
+        Ok((Linked::Done, Some(id)))
+    }
+
+    /// Ends the link of an identity with an account in the caller's act; the link, if there was one.
+    pub async fn unlink_identity(
+        &mut self,
+        account: AccountId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<Uuid>> {
+        let rows = self.select(&of(issuer, subject)).await?;
+        let mut found = None;
+        for row in &rows {
+            let linked: Uuid = row.try_get_by_index(1).map_err(failed)?;
+            if linked == account.uuid() {
+                found = Some(row.try_get_by_index::<Uuid>(0).map_err(failed)?);
+            }
+        }
+        let Some(id) = found else {
+            self.note(
+                json!({ "account": account.uuid(), "issuer": issuer, "did": "nothing" })
+                    .to_string(),
+            );
+            return Ok(None);
+        };
+        let mut delete = Query::delete();
+        delete.from_table("account_identity").and_where(Expr::col("id").eq(id));
+        self.execute(&delete).await?;
+        self.note(said(account.uuid(), id, issuer, "unlinked"));
+        Ok(Some(id))
+    }
+}
+
+/// What an audit line says of a link: never the subject.
+fn said(account: Uuid, identity: Uuid, issuer: &str, did: &str) -> String {
+    json!({ "account": account, "identity": identity, "issuer": issuer, "did": did }).to_string()
+}
+
+fn insert(
+    id: Uuid,
+    account: AccountId,
+    (issuer, subject): (&str, &str),
+    (at, by): (DateTime<Utc>, Option<AccountId>),
+) -> Result<InsertStatement> {
+    let columns = ["id", "account_id", "issuer", "subject", "created_at", "created_by"];
+    let row = vec![
+        id.into(),
+        account.uuid().into(),
+        issuer.into(),
+        subject.into(),
+        at.into(),
+        by.map(|by| by.uuid()).into(),
+    ];
+    insert_into("account_identity", names(&columns), [row])
 }

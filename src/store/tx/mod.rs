@@ -109,6 +109,11 @@ impl Tx {
         &self.caller
     }
 
+    /// When the act is.
+    pub(in crate::store) fn at(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// The rows of a noun that the action may concern: those under the pairs that hold it.
     pub fn scope(&self, noun: &'static Noun) -> Scope {
         Scope::reading(&self.caller, noun).acting(self.bits())

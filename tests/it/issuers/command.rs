@@ -23,7 +23,7 @@ async fn identities_are_linked_listed_and_unlinked_on_record() {
     let (app, seed) = App::school_trusting(fake.alone()).await;
     let registrar = app.registrar(seed.schools[0].id);
     let (login, url) = (registrar.login().await, app.place().url.clone());
-    let subject = "li.na.5eed@example";
+    let subject = "wang.wei.5eed@example";
     let identity = |what: &[&str]| {
         let mut args = vec!["identity"];
         args.extend(what);

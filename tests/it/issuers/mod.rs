@@ -6,7 +6,9 @@ mod attacks;
 mod command;
 mod fake;
 mod grants;
+mod mutations;
 mod rotation;
+mod tls;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
