@@ -13,6 +13,7 @@ use crate::access::disclosure::Record;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::policy::Policy;
+use crate::auth::issuer::{Identities, Issuers, Mapped};
 use crate::auth::jwt::Claims;
 use crate::auth::sessions::{Key, Sessions};
 use crate::auth::watch::Watch;
@@ -43,6 +44,9 @@ pub struct App {
     store: Store,
     keeper: Arc<Keeper>,
     pub(crate) sessions: Sessions,
+    issuers: Option<Issuers>,
+    identities: Identities,
+    mapped: Mapped,
     opaque: Arc<Opaque>,
     pub(crate) clock: Clock,
     pub(crate) hub: Arc<Hub>,
@@ -76,6 +80,9 @@ impl App {
             keeper: Arc::new(Keeper::fixed(policy, &store, clock)),
             store,
             sessions: Sessions::default(),
+            issuers: None,
+            identities: Identities::default(),
+            mapped: Mapped::default(),
             opaque: Arc::new(Opaque::new(public_id_key, &REGISTRY)),
             clock,
             hub: Arc::default(),
@@ -107,6 +114,25 @@ impl App {
     pub fn under(mut self, keeper: Keeper) -> Self {
         self.keeper = Arc::new(keeper);
         self
+    }
+
+    /// Trusting other issuers, whose tokens lead to accounts by the identities that are linked.
+    #[must_use]
+    pub fn trusting(mut self, issuers: Issuers) -> Self {
+        self.issuers = Some(issuers).filter(Issuers::has_others);
+        self
+    }
+
+    /// Whether there are issuers beside the keys of the settings.
+    pub fn trusts_others(&self) -> bool {
+        self.issuers.is_some()
+    }
+
+    /// Fetches the keys of other issuers that are due, as the server does twice a second.
+    pub async fn look_at_issuers(&self) {
+        if let Some(issuers) = &self.issuers {
+            issuers.look().await;
+        }
     }
 
     /// The policy in force and what becomes of it.
@@ -258,6 +284,19 @@ impl App {
         }
     }
 
+    /// The account of a verified token, and its session where it names one: by its id where a key of this house
+    /// verified it, and else by the identity that is linked, as long as the key is one of its issuer's.
+    async fn key_of(&self, claims: &Claims) -> Result<Key> {
+        if claims.external.is_none() {
+            return key_of(claims).ok_or(Error::Unauthenticated);
+        }
+        if !self.issuers.as_ref().is_some_and(|issuers| issuers.vouches(claims)) {
+            return Err(Error::Unauthenticated);
+        }
+        let account = self.identities.account(claims, &self.store).await?;
+        Ok((account.ok_or(Error::Unauthenticated)?, None))
+    }
+
     /// Completes an answer: puts on record what it discloses, and says what was redacted. Every answer
     /// leaves through here, those to the events of a stream too; one whose record cannot be written
     /// does not leave.
@@ -320,26 +359,24 @@ impl Backend for App {
     type Caller = Arc<Session>;
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
-        let key = key_of(&claims).ok_or(AuthFailure::UnknownAccount)?;
-        self.session(key).await.map_err(|error| match error {
-            Error::Unauthenticated if key.1.is_some() => AuthFailure::Revoked,
-            Error::Unauthenticated => AuthFailure::UnknownAccount,
-            Error::Unavailable => AuthFailure::Unavailable,
-            Error::Refused { rule, .. } if rule == First::Password.code() => {
-                AuthFailure::PasswordFirst
+        let key = self.key_of(&claims).await.map_err(|error| no_account(error, false))?;
+        let refused = |error| no_account(error, key.1.is_some());
+        let session = self.session(key).await.map_err(refused)?;
+        match &self.issuers {
+            Some(issuers) => {
+                let mapped = issuers.session(session, &claims, &self.mapped, &self.store);
+                mapped.await.map_err(refused)
             }
-            Error::Refused { rule, .. } if rule == First::Factor.code() => AuthFailure::FactorFirst,
-            error @ (Error::NotFound { .. }
-            | Error::Forbidden { .. }
-            | Error::Invalid { .. }
-            | Error::Refused { .. }
-            | Error::Conflict { .. }
-            | Error::Limit { .. }
-            | Error::Internal(_)) => {
-                tracing::error!(error = format!("{error:#}"), "reading an account failed");
-                AuthFailure::Internal
-            }
-        })
+            None => Ok(session),
+        }
+    }
+
+    async fn stands(&self, claims: Arc<Claims>) -> bool {
+        match self.key_of(&claims).await {
+            // What an account holds is looked at beside.
+            Ok(_) => true,
+            Err(error) => !matches!(error, Error::Unauthenticated),
+        }
     }
 
     async fn at_door(&self, ask: Ask, visit: Visit) -> Result<Told, NotLetIn> {
@@ -384,7 +421,16 @@ impl Backend for App {
         operation: Operation,
         meta: RequestMeta,
     ) -> Result<Steps, Response> {
-        live::open(self, caller, operation, meta).await
+        // What claims grant is for requests: streams go on with what the account holds.
+        let held = match self.trusts_others() {
+            true => self.session(caller.account).await,
+            false => Ok(caller),
+        };
+        let session = held.map_err(|error| {
+            let refused = without_caller(error, language(meta.language), &meta.request_id);
+            Response::from_errors(vec![refused])
+        })?;
+        live::open(self, session, operation, meta).await
     }
 
     fn knows_purpose(&self, code: &str) -> bool {
@@ -395,19 +441,46 @@ impl Backend for App {
         let health = self.keeper.health();
         // A server whose own files are refused answers rightly under the earlier policy; one that cannot
         // use the published version answers otherwise than the others.
-        let notes = match (health.behind, health.refused) {
+        let mut notes = match (health.behind, health.refused) {
             (Some(number), _) => {
                 vec![("policy", format!("published version {number} cannot be used"))]
             }
             (None, Some(problem)) => vec![("policy", format!("refused: {}", problem.place()))],
             (None, None) => Vec::new(),
         };
-        Readiness {
-            parts: vec![
-                ("database", self.store.ping().await.is_ok()),
-                ("policy", health.behind.is_none()),
-            ],
-            notes,
+        let mut parts = vec![
+            ("database", self.store.ping().await.is_ok()),
+            ("policy", health.behind.is_none()),
+        ];
+        if let Some(issuers) = &self.issuers {
+            // The others go on, and so do tokens under keys that are known.
+            parts.push(("issuers", true));
+            let (all, away) = issuers.away();
+            if away > 0 {
+                notes.push(("issuers", format!("{away} of {all} cannot be reached")));
+            }
+        }
+        Readiness { parts, notes }
+    }
+}
+
+/// Why a token leads to no session.
+fn no_account(error: Error, in_session: bool) -> AuthFailure {
+    match error {
+        Error::Unauthenticated if in_session => AuthFailure::Revoked,
+        Error::Unauthenticated => AuthFailure::UnknownAccount,
+        Error::Unavailable => AuthFailure::Unavailable,
+        Error::Refused { rule, .. } if rule == First::Password.code() => AuthFailure::PasswordFirst,
+        Error::Refused { rule, .. } if rule == First::Factor.code() => AuthFailure::FactorFirst,
+        error @ (Error::NotFound { .. }
+        | Error::Forbidden { .. }
+        | Error::Invalid { .. }
+        | Error::Refused { .. }
+        | Error::Conflict { .. }
+        | Error::Limit { .. }
+        | Error::Internal(_)) => {
+            tracing::error!(error = format!("{error:#}"), "reading an account failed");
+            AuthFailure::Internal
         }
     }
 }

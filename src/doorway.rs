@@ -62,8 +62,12 @@ impl First {
     }
 }
 
-/// The account that a token names, and its session where it names one; none for what names no account.
+/// The account that a token of this house names, and its session where it names one; none for what names no account,
+/// and for tokens of others, whose subjects and sessions are not ours.
 pub(crate) fn key_of(claims: &Claims) -> Option<Key> {
+    if claims.external.is_some() {
+        return None;
+    }
     let account = AccountId::from_uuid(claims.sub.parse::<Uuid>().ok()?);
     match &claims.sid {
         Some(session) => Some((account, Some(session.parse::<Uuid>().ok()?))),

@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
-use crate::domain::{act, sign_in, sign_in};
 use crate::domain::backup;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
+use crate::domain::{act, sign_in};
 use crate::hangup::Hangup;
 use crate::live;
 
@@ -29,6 +29,9 @@ const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Between two looks at lines that are not sealed yet.
 const SEAL_LOOK: Duration = Duration::from_millis(500);
+
+/// Between two looks at which keys of other issuers are due.
+const ISSUERS_LOOK: Duration = Duration::from_millis(500);
 
 /// How often the queue of the reviewers is counted.
 const REVIEWS_LOOK: Duration = Duration::from_secs(5);
@@ -62,6 +65,9 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(reviews(Arc::clone(app)));
     tasks.spawn(keys(Arc::clone(app)));
     tasks.spawn(seals(Arc::clone(app)));
+    if app.trusts_others() {
+        tasks.spawn(issuers(Arc::clone(app)));
+    }
     if app.backups().is_some() {
         tasks.spawn(backups(Arc::clone(app)));
     }
@@ -101,6 +107,16 @@ async fn keys(app: Arc<App>) {
                 }
             }
         }
+    }
+}
+
+/// Fetches the keys of other issuers as they become due. What fails is logged where it is fetched.
+async fn issuers(app: Arc<App>) {
+    let mut ticks = interval(ISSUERS_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.look_at_issuers().await;
     }
 }
 

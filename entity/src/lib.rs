@@ -8,6 +8,7 @@
 pub mod access_grant;
 pub mod access_review;
 pub mod account;
+pub mod account_identity;
 pub mod act_try;
 pub mod activation_code;
 pub mod aid_grant;

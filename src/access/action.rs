@@ -32,6 +32,10 @@ pub enum Action {
     SessionList,
     /// `session.end`: ends sessions of another account.
     SessionEnd,
+    /// `identity.link`: links an identity of another issuer with an account.
+    IdentityLink,
+    /// `identity.unlink`: ends such a link.
+    IdentityUnlink,
 }
 
 impl Action {
@@ -52,6 +56,8 @@ impl Action {
             Self::IdentityNumberCheck => "identity_number.check",
             Self::SessionList => "session.list",
             Self::SessionEnd => "session.end",
+            Self::IdentityLink => "identity.link",
+            Self::IdentityUnlink => "identity.unlink",
         }
     }
 
@@ -71,7 +77,9 @@ impl Action {
             | Self::GrantRevoke
             | Self::IdentityNumberCheck
             | Self::SessionList
-            | Self::SessionEnd => true,
+            | Self::SessionEnd
+            | Self::IdentityLink
+            | Self::IdentityUnlink => true,
         }
     }
 }
@@ -92,4 +100,6 @@ pub const ACTIONS: &[&str] = &[
     Action::IdentityNumberCheck.name(),
     Action::SessionList.name(),
     Action::SessionEnd.name(),
+    Action::IdentityLink.name(),
+    Action::IdentityUnlink.name(),
 ];

@@ -162,6 +162,7 @@ impl Keys {
             exp: seconds(now + Duration::hours(i64::from(hours))),
             jti: None,
             sid: None,
+            external: None,
         };
         Ok(self.signer.sign(&claims, AUDIENCE)?)
     }

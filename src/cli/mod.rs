@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod demo;
 mod documents;
+mod identity;
 mod keys;
 mod load_sample;
 mod migrate;
@@ -52,6 +53,8 @@ enum Command {
     Backup(backup::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
+    /// Link, unlink or list identities of other issuers (OpenID Connect)
+    Identity(identity::Args),
     /// Verify that the logs are whole, or print the key that signs their heads
     Audit(audit::Args),
     /// Set the first password of an account
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
             Command::Snapshot(args) => snapshot::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
+            Command::Identity(args) => identity::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Account(args) => account::run(args).await,
             Command::Token(args) => token::run(args).await,

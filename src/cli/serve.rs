@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::start;
 use crate::app::App;
+use crate::auth::issuer::Issuers;
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::domain::backup::Backups;
@@ -28,6 +29,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let signer = start::signer(settings.jwt.signing_key.as_deref())?;
     let cache = settings.limits.token_cache_bytes;
     let keys = Arc::new(start::verifier(&settings.jwt, signer.as_deref(), cache)?);
+    let issuers = Issuers::new(keys, &settings.oidc, cache)?;
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let origin = start::origin_of(flags.policies.as_deref());
     let policy = start::policy(origin.folder()).await?;
@@ -63,6 +65,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     );
     let app = app
         .under(keeper)
+        .trusting(issuers.clone())
         .keeping_events(settings.limits.outbox_time)
         .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
@@ -93,6 +96,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         hsts: settings.hsts,
         personas: None,
     };
-    serve(listener, router(app, keys, options), &settings.limits, tls, shutdown_signal()).await;
+    serve(listener, router(app, issuers, options), &settings.limits, tls, shutdown_signal()).await;
     Ok(())
 }

@@ -106,6 +106,12 @@ pub struct Flags {
         reason = "a doc comment on a flattened group would replace the help text of the command"
     )]
     #[command(flatten)]
+    pub oidc: OidcFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
     pub limits: LimitFlags,
     #[expect(
         missing_docs,
@@ -294,6 +300,94 @@ pub struct JwtFlags {
         value_name = "FILE"
     )]
     pub signing_key_file: Option<SecretText>,
+}
+
+/// Other issuers of tokens (OpenID Connect), and how their keys are fetched.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OidcFlags {
+    /// The issuers; in the TOML file alone.
+    #[arg(skip)]
+    pub issuers: Vec<IssuerSpec>,
+    /// File with certificate authorities in PEM that are believed beside the usual ones
+    #[arg(
+        help_heading = "Other issuers",
+        id = "oidc_ca_file",
+        long = "oidc-ca-file",
+        env = "XUEJI_OIDC_CA_FILE",
+        value_name = "FILE"
+    )]
+    pub ca_file: Option<String>,
+    /// Seconds after which the keys of an issuer are fetched again, at most 86400 [default: 300]
+    #[arg(
+        help_heading = "Other issuers",
+        id = "oidc_refresh_seconds",
+        long = "oidc-refresh-seconds",
+        env = "XUEJI_OIDC_REFRESH_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub refresh_seconds: Option<u32>,
+    /// Least seconds between two fetches at an issuer, at most 3600 [default: 10]
+    #[arg(
+        help_heading = "Other issuers",
+        id = "oidc_pause_seconds",
+        long = "oidc-pause-seconds",
+        env = "XUEJI_OIDC_PAUSE_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub pause_seconds: Option<u32>,
+    /// Seconds for which keys serve while their issuer cannot be reached, at most 604800 [default: 86400]
+    #[arg(
+        help_heading = "Other issuers",
+        id = "oidc_keep_seconds",
+        long = "oidc-keep-seconds",
+        env = "XUEJI_OIDC_KEEP_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub keep_seconds: Option<u32>,
+    /// Seconds in which a document of an issuer must arrive, at most 30 [default: 5]
+    #[arg(
+        help_heading = "Other issuers",
+        id = "oidc_fetch_seconds",
+        long = "oidc-fetch-seconds",
+        env = "XUEJI_OIDC_FETCH_SECONDS",
+        value_name = "SECONDS"
+    )]
+    pub fetch_seconds: Option<u32>,
+}
+
+/// An issuer whose access tokens are accepted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssuerSpec {
+    /// Its address, exactly as its tokens name it.
+    pub issuer: String,
+    /// What its access tokens for this server are for; one must be named by a token.
+    pub audiences: Vec<String>,
+    /// Algorithms of its tokens [default: RS256, ES256, EdDSA].
+    pub algorithms: Vec<String>,
+    /// Where its keys are, instead of where its discovery document says.
+    pub jwks_uri: Option<String>,
+    /// Clock difference that is tolerated, at most 60 [default: 30].
+    pub leeway_seconds: Option<u64>,
+    /// What claims of its tokens grant; nothing else in a token grants anything.
+    pub grants: Vec<MappingSpec>,
+}
+
+/// A claim that grants a role while a token holds it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MappingSpec {
+    /// The names that lead to the claim, from the outside in.
+    pub claim: Vec<String>,
+    /// Its text, or one of its texts when it is a list.
+    pub value: String,
+    /// The role.
+    pub role: String,
+    /// `school` or `region`.
+    pub reach: String,
+    /// The school code of the school, or the division code of the authority.
+    pub place: String,
 }
 
 /// One key that verifies tokens. Exactly one of `key` and `file` is given.

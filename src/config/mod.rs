@@ -6,6 +6,7 @@
 
 pub mod door;
 pub mod flags;
+pub mod oidc;
 pub mod secret;
 pub mod settings;
 #[cfg(test)]
@@ -60,6 +61,9 @@ fn ways(key: &str) -> String {
     if key == "jwt.keys" {
         return "--jwt-key KID:ALG:FILE, XUEJI_JWT_KEYS or [[jwt.keys]] in the TOML file"
             .to_owned();
+    }
+    if key == "oidc.issuers" {
+        return "[[oidc.issuers]] in the TOML file".to_owned();
     }
     if key == "master_key_file" {
         return "--master-key-file, XUEJI_MASTER_KEY_FILE or master_key_file in the TOML file, \

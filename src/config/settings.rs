@@ -10,6 +10,7 @@ use super::{
     ConfigError,
     door::{Rate, Tls},
     flags::{BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags, SignInFlags},
+    oidc::Oidc,
     secret::{SecretKey, SecretText},
 };
 
@@ -155,6 +156,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How bearer tokens are verified.
     pub jwt: Jwt,
+    /// Other issuers.
+    pub oidc: Oidc,
     /// Bounds on requests and clients.
     pub limits: Limits,
     /// Bounds on exceptional access.
@@ -437,6 +440,7 @@ impl Flags {
             graphiql: self.graphiql.unwrap_or(false),
             nights: self.nights()?,
             jwt: self.jwt()?,
+            oidc: self.oidc()?,
             limits: self.limits()?,
             exceptional: self.exceptional()?,
             sign_in: self.sign_in()?,

@@ -321,3 +321,92 @@ fn wrong_types_quote_no_value() {
 fn the_flags_are_well_formed() {
     Flags::augment_args(clap::Command::new("xueji")).debug_assert();
 }
+
+/// The complete file with this issuer.
+fn with_issuer(text: &str) -> Result<Settings, ConfigError> {
+    read(&format!("{}[[oidc.issuers]]\n{text}\n", complete()), &[])
+}
+
+#[test]
+fn other_issuers_are_read_with_what_is_usual() {
+    assert_eq!(read(&complete(), &[]).unwrap().oidc, super::oidc::Oidc::default());
+    let text = "issuer = 'https://id.example/realms/x/'\naudiences = ['api']\n\
+        [[oidc.issuers.grants]]\nclaim = ['a', 'b']\nvalue = 'v'\nrole = 'registrar'\nreach = 'school'\nplace = '3301000001'";
+    let oidc = with_issuer(text).unwrap().oidc;
+    let [issuer] = oidc.issuers.as_slice() else { panic!("one issuer") };
+    assert_eq!(issuer.name, "https://id.example/realms/x/");
+    assert_eq!(
+        issuer.discovery.text,
+        "https://id.example/realms/x/.well-known/openid-configuration"
+    );
+    let discovery = &issuer.discovery;
+    assert_eq!((discovery.tls, discovery.host.as_str(), discovery.port), (true, "id.example", 443));
+    assert_eq!(issuer.jwks, None);
+    assert_eq!((issuer.algorithms.len(), issuer.leeway.as_secs()), (3, 30));
+    assert_eq!(issuer.grants[0].claim, ["a", "b"]);
+    let paces = [oidc.refresh, oidc.pause, oidc.keep, oidc.patience].map(|pace| pace.as_secs());
+    assert_eq!(paces, [300, 10, 86_400, 5]);
+    let paced = read(&complete(), &["--oidc-pause-seconds", "7"]).unwrap().oidc.pause;
+    assert_eq!(paced.as_secs(), 7);
+    // On this machine an issuer may be asked without TLS.
+    for here in ["http://127.0.0.1:8081", "http://[::1]:8081/x", "http://localhost"] {
+        with_issuer(&format!("issuer = '{here}'\naudiences = ['api']")).unwrap();
+    }
+}
+
+#[rstest]
+#[case("issuer = 'http://id.example'\naudiences = ['a']", "not encrypted")]
+#[case("issuer = 'http://127.0.0.1.evil.example'\naudiences = ['a']", "not encrypted")]
+#[case("issuer = 'ftp://id.example'\naudiences = ['a']", "is no address")]
+#[case("issuer = 'id.example'\naudiences = ['a']", "is no address")]
+#[case("issuer = 'https://u:p@id.example'\naudiences = ['a']", "names a user")]
+#[case("issuer = 'https://id.example/#x'\naudiences = ['a']", "after #")]
+#[case("issuer = 'https://id.example?x=1'\naudiences = ['a']", "neither a query")]
+#[case("issuer = 'i'\naudiences = ['a']", "is no address")]
+#[case("audiences = ['a']", "is no address")]
+#[case("issuer = 'https://id.example'", "has no audiences")]
+#[case("issuer = 'https://id.example'\naudiences = [' ']", "has no audiences")]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\nalgorithms = ['HS256']",
+    "which is none of"
+)]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\nalgorithms = ['none']",
+    "which is none of"
+)]
+#[case("issuer = 'https://id.example'\naudiences = ['a']\nleeway_seconds = 61", "above 60")]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\njwks_uri = 'http://id.example/k'",
+    "jwks_uri"
+)]
+#[case("issuer = 'https://id.example'\naudiences = ['a']\naudience = 'b'", "unknown setting")]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\n[[oidc.issuers]]\nissuer = 'https://id.example'\naudiences = ['b']",
+    "is there twice"
+)]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\n[[oidc.issuers.grants]]\nclaim = ['a']\nvalue = 'v'\nrole = 'administrator'\nreach = 'anywhere'\nplace = 'x'",
+    "another reach"
+)]
+#[case(
+    "issuer = 'https://id.example'\naudiences = ['a']\n[[oidc.issuers.grants]]\nclaim = []\nvalue = 'v'\nrole = 'r'\nreach = 'school'\nplace = 'x'",
+    "grants without"
+)]
+fn an_issuer_that_cannot_be_trusted_is_refused(#[case] text: &str, #[case] why: &str) {
+    let said = with_issuer(text).unwrap_err().to_string();
+    assert!(said.contains(why) && said.contains("oidc.issuers"), "{said}");
+}
+
+#[test]
+fn the_own_issuer_is_no_other_one_and_paces_have_bounds() {
+    let own = complete().replace("issuer = 'i'", "issuer = 'https://id.example'");
+    let both = format!("{own}[[oidc.issuers]]\nissuer = 'https://id.example'\naudiences = ['a']\n");
+    assert!(read(&both, &[]).unwrap_err().to_string().contains("jwt.issuer as well"));
+    for flag in ["refresh", "pause", "keep", "fetch"] {
+        for value in ["0", "1000000"] {
+            let flag = format!("--oidc-{flag}-seconds");
+            let said = read(&complete(), &[&flag, value]).unwrap_err().to_string();
+            assert!(said.contains("it must be 1 to") && said.contains(&flag), "{said}");
+        }
+    }
+}

@@ -32,6 +32,7 @@ pub mod exam_course;
 pub mod exceptional;
 pub mod guardian;
 pub mod guardianship;
+pub mod identity;
 pub mod identity_document;
 pub mod organisation;
 pub mod policy;

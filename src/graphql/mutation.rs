@@ -7,6 +7,7 @@ use super::attendance::AttendanceMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
+use super::identity::IdentityMutation;
 use super::login_session::LoginSessionMutation;
 use super::policy::PolicyMutation;
 
@@ -21,4 +22,5 @@ pub struct Mutation(
     ExceptionalMutation,
     AccessReviewMutation,
     LoginSessionMutation,
+    IdentityMutation,
 );

@@ -186,7 +186,7 @@ async fn run<B: Backend>(
     bearer(&parts.headers)?;
     let claims = match act.needs_token() {
         true => {
-            let claims = caller::claims(app, &parts.headers, client)?;
+            let claims = caller::claims(app, &parts.headers, client).await?;
             let claims = claims.ok_or_else(caller::anonymous)?;
             app.paces.account(&claims.sub, false)?;
             observed.account = Some(claims.sub.clone());

@@ -27,6 +27,11 @@ pub trait Backend: Send + Sync + 'static {
         claims: Arc<Claims>,
     ) -> impl Future<Output = Result<Self::Caller, AuthFailure>> + Send;
 
+    /// Whether a token that led to an account still does: asked now and then while a stream is open.
+    fn stands(&self, _claims: Arc<Claims>) -> impl Future<Output = bool> + Send {
+        std::future::ready(true)
+    }
+
     /// An id of the account for the log; never a name or number of a person.
     fn account(&self, caller: &Self::Caller) -> String;
 

@@ -26,7 +26,7 @@ pub(super) async fn caller<B: Backend>(
     headers: &HeaderMap,
     client: Option<Client>,
 ) -> Result<Option<(Arc<Claims>, B::Caller)>, Refusal> {
-    let Some(claims) = claims(app, headers, client)? else {
+    let Some(claims) = claims(app, headers, client).await? else {
         return Ok(None);
     };
     let caller = again(app, &claims, client).await?;
@@ -35,7 +35,7 @@ pub(super) async fn caller<B: Backend>(
 
 /// What the token of a request says, once it verifies. Where sign-ins have failed too often, only a token that has
 /// verified before is looked at: whoever shares the address goes on working, and nobody tries one token after another.
-pub(super) fn claims<B: Backend>(
+pub(super) async fn claims<B: Backend>(
     app: &App<B>,
     headers: &HeaderMap,
     client: Option<Client>,
@@ -49,12 +49,14 @@ pub(super) fn claims<B: Backend>(
         }
     };
     if let Err(wait) = app.paces.may_fail(client)
-        && !app.keys.knows(token)
+        && !app.issuers.knows(token)
     {
         return Err(failed_too_often(wait));
     }
-    match app.keys.verify(token) {
+    match app.issuers.verify(token).await {
         Ok(claims) => Ok(Some(claims)),
+        // Nothing is wrong with the token as far as anybody here knows.
+        Err(TokenError::IssuerAway) => Err(unavailable()),
         Err(error) => {
             app.paces.failed(client)?;
             Err(refused(error))
@@ -78,7 +80,12 @@ pub(super) async fn again<B: Backend>(
         Err(failure) => {
             if matches!(failure, AuthFailure::UnknownAccount | AuthFailure::Revoked) {
                 app.paces.failed(client)?;
-                app.paces.account(&claims.sub, false)?;
+                // What another issuer calls somebody may look like an account, whose turns these are not.
+                let nobody = match claims.external {
+                    Some(_) => format!("{} {}", claims.iss, claims.sub),
+                    None => claims.sub.clone(),
+                };
+                app.paces.account(&nobody, false)?;
             }
             Err(nobody(failure))
         }
@@ -124,6 +131,11 @@ pub(super) fn anonymous() -> Refusal {
 /// The refusal once a token has run out.
 pub(super) fn expired() -> Refusal {
     refused(TokenError::Expired)
+}
+
+/// The refusal once a token leads to no account any more.
+pub(super) fn gone() -> Refusal {
+    nobody(AuthFailure::UnknownAccount)
 }
 
 /// The token of the one `Authorization` header.
@@ -203,6 +215,10 @@ fn refused(error: TokenError) -> Refusal {
         TokenError::WrongAudience => {
             ("the token is for another audience", "令牌不是签发给本系统的")
         }
+        TokenError::NoAccess => {
+            ("the token is no access token for this system", "令牌不是用于访问本系统的访问令牌")
+        }
+        TokenError::IssuerAway => return unavailable(),
         // Which of the three it was helps only somebody who forges tokens.
         TokenError::UnknownKey | TokenError::WrongAlgorithm | TokenError::BadSignature => {
             ("the token's signature does not verify", "令牌签名无效")

@@ -46,7 +46,7 @@ use backend::{Backend, Persona};
 use health::metrics_handle;
 use refusal::{Code, Refusal};
 
-use crate::{auth::jwt::KeySet, config::settings::Limits};
+use crate::{auth::issuer::Issuers, config::settings::Limits};
 
 /// What `Retry-After` says while something is away.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -77,7 +77,7 @@ pub struct Options {
 /// What the handlers share.
 struct App<B> {
     backend: Arc<B>,
-    keys: Arc<KeySet>,
+    issuers: Issuers,
     options: Options,
     documents: documents::Documents,
     crowd: Arc<crowd::Crowd>,
@@ -86,7 +86,12 @@ struct App<B> {
 }
 
 /// Every route of the server.
-pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) -> Router {
+pub fn router<B: Backend>(
+    backend: Arc<B>,
+    issuers: impl Into<Issuers>,
+    options: Options,
+) -> Router {
+    let issuers = issuers.into();
     metrics_handle();
     let documents = documents::Documents::new(&options.limits);
     let (graphiql, demo) = (options.graphiql, options.personas.is_some());
@@ -94,8 +99,15 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
     let paces = pace::Paces::new(&options.limits, &governor::clock::DefaultClock::default());
     let origins = origins::Origins::new(&options.origins);
     let surroundings = observe::Surroundings::new(options.hsts);
-    let app =
-        Arc::new(App { backend, keys, options, documents, crowd, paces, origins: origins.clone() });
+    let app = Arc::new(App {
+        backend,
+        issuers,
+        options,
+        documents,
+        crowd,
+        paces,
+        origins: origins.clone(),
+    });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
         .route("/auth/{act}", any(auth::serve::<B>))

@@ -101,6 +101,14 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
                 registered } }",
             json!({ "input": { "number": "11010519491231002X" } }),
         )),
+        "identityLink" => Some((
+            "mutation($input: IdentityInput!) { identityLink(input: $input) { changed } }",
+            json!({ "input": { "login": "somebody", "issuer": "https://id.example", "subject": "s" } }),
+        )),
+        "identityUnlink" => Some((
+            "mutation($input: IdentityInput!) { identityUnlink(input: $input) { changed } }",
+            json!({ "input": { "login": "somebody", "issuer": "https://id.example", "subject": "s" } }),
+        )),
         _ => None,
     }
 }

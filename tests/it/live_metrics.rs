@@ -31,6 +31,7 @@ fn token(folder: &TempDir, account: Uuid) -> String {
         exp: now + 3_600,
         jti: None,
         sid: None,
+        external: None,
     };
     signer(folder.path()).sign(&claims, "xueji").unwrap()
 }

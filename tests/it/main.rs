@@ -31,6 +31,7 @@ mod exact_match;
 mod exam_publish;
 mod explain;
 mod filters;
+mod issuers;
 mod lifecycle;
 mod limits;
 mod live_access;

@@ -31,6 +31,7 @@ fn claims(subject: &str) -> Claims {
         exp: now() + 3_600,
         jti: None,
         sid: None,
+        external: None,
     }
 }
 

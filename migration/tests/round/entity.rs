@@ -35,6 +35,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         access_grant,
         access_review,
         account,
+        account_identity,
         act_try,
         activation_code,
         aid_grant,

@@ -14,6 +14,7 @@ use quick_cache::{Weighter, sync::Cache};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::issuer::External;
 use crate::{
     clock::Clock,
     config::{flags::KeySpec, settings::Jwt},
@@ -39,6 +40,9 @@ pub struct Claims {
     /// The session that the token was given in; of tokens that were given here alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// What is known of it when another issuer signed it; never read from a token.
+    #[serde(skip)]
+    pub external: Option<External>,
 }
 
 impl Claims {
@@ -80,6 +84,12 @@ pub enum TokenError {
     /// Another audience, or none.
     #[error("the token is for another audience")]
     WrongAudience,
+    /// An ID token or another that gives no access.
+    #[error("the token is no access token")]
+    NoAccess,
+    /// The keys of its issuer are not known, because that cannot be reached.
+    #[error("the token's issuer cannot be reached")]
+    IssuerAway,
 }
 
 /// Why keys cannot be used; each is one sentence for the person who starts the server.
@@ -123,7 +133,7 @@ struct Key {
 }
 
 #[derive(Clone)]
-struct ByBytes;
+pub(super) struct ByBytes;
 
 impl Weighter<[u8; 32], Arc<Claims>> for ByBytes {
     fn weight(&self, _: &[u8; 32], claims: &Arc<Claims>) -> u64 {
@@ -322,7 +332,7 @@ fn decoding_key(algorithm: Algorithm, text: &[u8]) -> Result<DecodingKey, String
     clippy::wildcard_enum_match_arm,
     reason = "the library's enum is open; every other kind is a malformed token"
 )]
-fn refusal(kind: &ErrorKind) -> TokenError {
+pub(super) fn refusal(kind: &ErrorKind) -> TokenError {
     match kind {
         ErrorKind::InvalidSignature => TokenError::BadSignature,
         ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => TokenError::WrongAlgorithm,

@@ -55,6 +55,7 @@ fn claims() -> Claims {
         iat: now,
         jti: None,
         sid: None,
+        external: None,
     }
 }
 

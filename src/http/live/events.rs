@@ -23,7 +23,6 @@ use crate::{
         accept::Language,
         answer::{Told, told, told_refusal},
         backend::{Backend, Operation, RequestMeta, Step},
-        caller,
         crowd::Pass,
         refusal::Refusal,
         serve::Line,
@@ -100,7 +99,7 @@ pub(in crate::http) async fn open<B: Backend>(
         stream,
         language,
         request_id,
-        expired: Box::pin(expired(claims)),
+        expired: Box::pin(expired(Arc::clone(app), claims)),
         line,
         alive,
         over: false,
@@ -121,7 +120,7 @@ struct Open {
     stream: Stream,
     language: Language,
     request_id: Arc<str>,
-    expired: Pin<Box<dyn Future<Output = ()> + Send>>,
+    expired: Pin<Box<dyn Future<Output = Refusal> + Send>>,
     line: Option<Line>,
     alive: Interval,
     over: bool,
@@ -141,8 +140,8 @@ impl Open {
                 self.stream.note.reason = "stopping";
                 None
             }
-            () = &mut self.expired => {
-                let told = told_refusal(&caller::expired(), self.language, &self.request_id);
+            why = &mut self.expired => {
+                let told = told_refusal(&why, self.language, &self.request_id);
                 Some(self.end("expired", told))
             }
             step = self.stream.steps.next() => Some(match step {

@@ -19,6 +19,7 @@ use super::{
     accept::Language,
     answer::{self, Told},
     backend::{Backend, Operation, RequestMeta, Steps},
+    caller,
     client::Client,
     crowd::{Guest, Pass},
     graphql::too_slow,
@@ -50,14 +51,21 @@ pub(super) fn describe() {
     }
 }
 
-/// Resolves when a token has run out.
-async fn expired(claims: Arc<Claims>) {
+/// Between two looks at whether the token of another issuer stands.
+const STANDING: Duration = Duration::from_millis(400);
+
+/// Resolves when a token has run out, or leads to no account any more; why.
+async fn expired<B: Backend>(app: Arc<App<B>>, claims: Arc<Claims>) -> Refusal {
+    let nap = if claims.external.is_some() { STANDING } else { NAP };
     loop {
         let left = claims.remaining();
         if left.is_zero() {
-            return;
+            return caller::expired();
         }
-        sleep(left.min(NAP)).await;
+        sleep(left.min(nap)).await;
+        if claims.external.is_some() && !app.backend.stands(Arc::clone(&claims)).await {
+            return caller::gone();
+        }
     }
 }
 

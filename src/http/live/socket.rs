@@ -259,8 +259,10 @@ impl<B: Backend> Connection<B> {
                         Ok(granted) => Arc::new(granted),
                         Err(close) => return Ended::By(close),
                     };
-                    let out_of_time = Close::Forbidden("Forbidden: the token has expired");
-                    deadline = Box::pin(expired(Arc::clone(&granted.claims)).map(|()| out_of_time));
+                    let over = expired(Arc::clone(&self.app), Arc::clone(&granted.claims));
+                    deadline = Box::pin(
+                        over.map(|_why| Close::Forbidden("Forbidden: the token has expired")),
+                    );
                     link = Some(granted);
                     protocol::ACK.to_owned()
                 }

@@ -28,7 +28,7 @@ use super::{
     *,
 };
 use crate::{
-    auth::jwt::{Claims, signer::Signer},
+    auth::jwt::{Claims, KeySet, signer::Signer},
     config::settings::Jwt,
 };
 
@@ -209,6 +209,7 @@ impl Site {
             iat: now,
             jti: None,
             sid: None,
+            external: None,
         };
         self.signer.sign(&claims, "xueji").unwrap()
     }

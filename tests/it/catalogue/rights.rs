@@ -138,6 +138,7 @@ async fn openfga_cve_2026_55689_an_unset_audience_skips_the_check() {
         exp: now + 600,
         jti: None,
         sid: None,
+        external: None,
     };
     let body = json!({ "query": "{ students { totalCount } }" }).to_string();
     let right = app.post(Some(&app.sign(&claims)), "en", body.clone()).await;

@@ -106,6 +106,9 @@ async fn data_keys_are_not_taken_back_with_a_migration() {
     let place = Place::migrated().await;
     let db = connect(&place.url, 1).await.unwrap();
     let down = |steps| ["migrate", "down", "--steps", steps, "--database-url", &place.url];
+    // Those that came after the seals, which are the twentieth, go without a question.
+    let later = (Migrator::migrations().len() - 20).to_string();
+    done(run(&down(&later)));
     refused(run(&down("1")), &["would take back the seals of the logs and their keys"]);
     refused(run(&down("2")), &["would take back the data keys"]);
     assert_eq!(keys(&db).await.unwrap().len(), 1);

@@ -22,10 +22,12 @@ use xueji::access::catalogue::Catalogue;
 use xueji::access::filter::Key;
 use xueji::access::policy::{Policy, Source};
 use xueji::access::view::Noun;
+use xueji::auth::issuer::Issuers;
 use xueji::auth::jwt::signer::Signer;
 use xueji::auth::jwt::{Claims, KeySet};
 use xueji::clock::Clock;
 use xueji::config::door::Rate;
+use xueji::config::oidc::Oidc;
 use xueji::config::settings::{Exceptional, Jwt, Limits, SignIn};
 use xueji::demo::{Sealer, Size, load};
 use xueji::domain::policy::{Keeper, Origin};
@@ -114,6 +116,8 @@ struct Ground {
     upkeep: bool,
     /// The rules under which people sign in; none where they do not.
     door: Option<SignIn>,
+    /// Issuers of other houses.
+    oidc: Oidc,
 }
 
 impl Ground {
@@ -135,6 +139,7 @@ impl Ground {
             connections: 4,
             upkeep: true,
             door: None,
+            oidc: Oidc::default(),
         }
     }
 }
@@ -190,7 +195,8 @@ pub(crate) struct App {
     db: DatabaseConnection,
     policy: Arc<Policy>,
     signer: Arc<Signer>,
-    verifier: Arc<KeySet>,
+    issuers: Issuers,
+    oidc: Oidc,
     place: Arc<Place>,
     keys: Arc<TempDir>,
     _upkeep: JoinSet<()>,
@@ -277,6 +283,25 @@ impl App {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    /// With a small registry, trusting issuers of other houses, whose keys are fetched when a test or a token asks.
+    pub(crate) async fn school_trusting(oidc: Oidc) -> (Self, super::seed::Seed) {
+        let app = Self::on(Ground { oidc, upkeep: false, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
+    /// The same with all that a server does beside answering.
+    pub(crate) async fn busy_school_trusting(oidc: Oidc) -> (Self, super::seed::Seed) {
+        let app = Self::on(Ground { oidc, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
+    /// Fetches the keys that are due, as the server does twice a second.
+    pub(crate) async fn look_at_issuers(&self) {
+        self.app.look_at_issuers().await;
+    }
+
     /// Another process of the same deployment: the same database and keys, and nothing else in common.
     pub(crate) async fn sibling(&self) -> Self {
         Self::on(Ground { policy: Arc::clone(&self.policy), ..self.ground().await }).await
@@ -305,7 +330,8 @@ impl App {
 
     /// The same ground for another server.
     async fn ground(&self) -> Ground {
-        Ground { keys: Arc::clone(&self.keys), ..Ground::at(Arc::clone(&self.place)).await }
+        let (keys, oidc) = (Arc::clone(&self.keys), self.oidc.clone());
+        Ground { keys, oidc, ..Ground::at(Arc::clone(&self.place)).await }
     }
 
     async fn on(ground: Ground) -> Self {
@@ -321,6 +347,7 @@ impl App {
             connections,
             upkeep,
             door,
+            oidc,
         } = ground;
         super::logs::keep();
         // A server tells who waits for five seconds to come again; a test on a busy machine waits.
@@ -350,16 +377,10 @@ impl App {
             clock,
             xueji::graphql::Limits::from_settings(&limits, true),
         );
-        let app = app.with_exceptional(exceptional).unchecked_for(unchecked);
         let names_sessions = door.is_some();
         let doorway = door.map(|rules| {
             let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
             Doorway::new(Door::new(rules).unwrap(), Arc::clone(&signer), issuer, audience)
-        });
-        let app = app.with_doorway(doorway);
-        let app = Arc::new(match keeper {
-            Some(keeper) => app.under(keeper),
-            None => app,
         });
         let settings = Jwt {
             keys: vec![signer.key_spec()],
@@ -368,19 +389,26 @@ impl App {
             leeway: Duration::from_secs(5),
             signing_key: None,
         };
-        let verifier = KeySet::new(&settings, 1 << 20).unwrap();
-        let verifier = Arc::new(match names_sessions {
-            true => verifier.naming_sessions(signer.kid()),
-            false => verifier,
+        let own = KeySet::new(&settings, 1 << 20).unwrap();
+        let own = Arc::new(match names_sessions {
+            true => own.naming_sessions(signer.kid()),
+            false => own,
+        });
+        let issuers = Issuers::new(own, &oidc, 1 << 20).unwrap();
+        let app = app.with_exceptional(exceptional).unchecked_for(unchecked);
+        let app = app.trusting(issuers.clone()).with_doorway(doorway);
+        let app = Arc::new(match keeper {
+            Some(keeper) => app.under(keeper),
+            None => app,
         });
         let options =
             Options { limits: unhurried(limits), introspection: true, ..Options::default() };
-        let router = router(Arc::clone(&app), Arc::clone(&verifier), options);
+        let router = router(Arc::clone(&app), issuers.clone(), options);
         let upkeep = match upkeep {
             true => xueji::upkeep::start_without_nights(&app),
             false => JoinSet::new(),
         };
-        Self { router, app, codec, db, policy, signer, verifier, place, keys, _upkeep: upkeep }
+        Self { router, app, codec, db, policy, signer, issuers, oidc, place, keys, _upkeep: upkeep }
     }
 
     /// The routes of the application under other limits.
@@ -392,7 +420,7 @@ impl App {
 
     /// The routes of the application that behave otherwise.
     pub(crate) fn router_by(&self, options: Options) -> Router {
-        router(Arc::clone(&self.app), Arc::clone(&self.verifier), options)
+        router(Arc::clone(&self.app), self.issuers.clone(), options)
     }
 
     /// How many subscriptions are open in the process.
@@ -538,6 +566,7 @@ impl App {
             exp: now + 315_360_000,
             jti: None,
             sid: None,
+            external: None,
         })
     }
 

@@ -155,7 +155,8 @@ impl Program {
         let now = u64::try_from(Clock::system(chrono_tz::UTC).now().timestamp()).unwrap();
         let sub = uuid::Uuid::from(account).to_string();
         let iss = "issuer".to_owned();
-        let claims = Claims { sub, iss, iat: now, exp: now + 3_600, jti: None, sid: None };
+        let claims =
+            Claims { sub, iss, iat: now, exp: now + 3_600, jti: None, sid: None, external: None };
         self.signer.sign(&claims, "xueji").unwrap()
     }
 }
