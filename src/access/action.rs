@@ -26,6 +26,14 @@ pub enum Action {
     GrantDelegate,
     /// `grant.revoke`: ends what was given.
     GrantRevoke,
+    /// `grant.give`: gives a role at a place, or asks a second person to.
+    GrantGive,
+    /// `grant.end`: ends a role that somebody holds.
+    GrantEnd,
+    /// `grant.approve`: decides over a grant that waits for a second person.
+    GrantApprove,
+    /// `grant.confirm`: looks through who holds what, and confirms it for the term.
+    GrantConfirm,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
 }
@@ -45,6 +53,10 @@ impl Action {
             Self::AccessReviewDecide => "access_review.decide",
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
+            Self::GrantGive => "grant.give",
+            Self::GrantEnd => "grant.end",
+            Self::GrantApprove => "grant.approve",
+            Self::GrantConfirm => "grant.confirm",
             Self::IdentityNumberCheck => "identity_number.check",
         }
     }
@@ -63,6 +75,10 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
+            | Self::GrantGive
+            | Self::GrantEnd
+            | Self::GrantApprove
+            | Self::GrantConfirm
             | Self::IdentityNumberCheck => true,
         }
     }
@@ -81,5 +97,9 @@ pub const ACTIONS: &[&str] = &[
     Action::AccessReviewDecide.name(),
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
+    Action::GrantGive.name(),
+    Action::GrantEnd.name(),
+    Action::GrantApprove.name(),
+    Action::GrantConfirm.name(),
     Action::IdentityNumberCheck.name(),
 ];

@@ -7,6 +7,7 @@ use super::attendance::AttendanceMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
+use super::grants::GrantsMutation;
 use super::policy::PolicyMutation;
 
 /// What changes the registry. Each field takes one `input`; with the same `idempotencyKey` a
@@ -19,4 +20,5 @@ pub struct Mutation(
     PolicyMutation,
     ExceptionalMutation,
     AccessReviewMutation,
+    GrantsMutation,
 );
