@@ -31,6 +31,8 @@ mod exact_match;
 mod exam_publish;
 mod explain;
 mod filters;
+mod grants;
+mod grants_derived;
 mod lifecycle;
 mod limits;
 mod live_access;
