@@ -150,11 +150,12 @@ impl App {
     /// and then says how many grants of offices nobody has confirmed this term.
     pub async fn look_at_grants(&self, whole: bool) -> Result<Option<i64>> {
         let (today, now) = (self.clock.today(), self.clock.now());
-        self.store.derive_grants(&self.policy(), today, now, whole).await?;
+        let policy = self.policy();
+        self.store.derive_grants(&policy, today, now, whole).await?;
         if !whole {
             return Ok(None);
         }
-        self.store.expire_requests(now).await?;
+        self.store.expire_requests(&policy, now).await?;
         self.store.unconfirmed(today, now).await.map(Some)
     }
 

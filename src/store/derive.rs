@@ -14,6 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::access_grant::GrantOrigin;
 use xueji_entity::account::AccountKind;
+use xueji_entity::grant_request::RequestState;
 
 use super::grants::{CUSTODY, stands};
 use super::tx::{Event, derived_events, insert_into, names, unattended};
@@ -148,6 +149,47 @@ impl Store {
         // The last statement: on PostgreSQL it takes the lock that orders events by commit.
         db.execute(&derived_events(events, now)?).await.map_err(failed)?;
         Ok(Derived { made: made.len(), ended: ended.len() })
+    }
+}
+
+impl Store {
+    /// Marks the requests as expired that nobody decided over in time; how many. It runs beside requests.
+    pub async fn expire_requests(&self, policy: &Policy, now: DateTime<Utc>) -> Result<usize> {
+        let waiting = || Expr::col("state").eq(RequestState::Waiting.to_value());
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col("id"), "c0")
+            .from("grant_request")
+            .and_where(waiting())
+            .and_where(Expr::col("expires_at").lte(now))
+            .limit(TURN);
+        let rows = self.db.query_all(&query).await.map_err(failed)?;
+        let late: Result<Vec<Uuid>> =
+            rows.iter().map(|row| row.try_get_by_index(0).map_err(failed)).collect();
+        let late = late?;
+        if late.is_empty() {
+            return Ok(0);
+        }
+        let db = self.db.begin().await.map_err(failed)?;
+        let mut update = Query::update();
+        update
+            .table("grant_request")
+            .value("state", Expr::val(RequestState::Expired.to_value()))
+            .value("decided_at", Expr::val(now))
+            .and_where(Expr::col("id").is_in(late.iter().copied()))
+            .and_where(waiting());
+        let done = db.execute(&update).await.map_err(failed)?.rows_affected();
+        if usize::try_from(done).is_ok_and(|done| done == late.len()) {
+            let detail = json!({ "grant_request": { "updated": late } }).to_string();
+            let keys = self.log_keys()?;
+            let line = unattended(&keys, "grant.expire", &policy.version, &detail, now)?;
+            db.execute(&line).await.map_err(failed)?;
+            db.commit().await.map_err(failed)?;
+            return Ok(late.len());
+        }
+        // Another server, or a decision, was quicker: the next look sees what is left.
+        db.rollback().await.map_err(failed)?;
+        Ok(0)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct HeldRole {
     pub reach: Reach,
     /// The place.
     pub place: Place,
+    /// The name of the class, the year level, the school or the authority.
+    pub place_name: Option<String>,
     /// First day.
     pub since: NaiveDate,
     /// Last day.
@@ -99,9 +101,12 @@ pub struct WaitingRole {
 
 const PLACES: [&str; 4] = ["class_group_id", "course_id", "year_level_id", "organisation_id"];
 
-fn within(alias: &'static str, area: &Area, writing: Writing) -> Option<Expr> {
-    let narrow = !area.anywhere;
-    narrow.then(|| at_place_within(alias, &area.schools, &area.authorities, writing))
+impl Area {
+    /// The rows of `alias` that are in it; none where all are.
+    pub(in crate::store) fn within(&self, alias: &'static str, writing: Writing) -> Option<Expr> {
+        let narrow = !self.anywhere;
+        narrow.then(|| at_place_within(alias, &self.schools, &self.authorities, writing))
+    }
 }
 
 fn reach(row: &QueryResult, at: usize) -> Result<Reach> {
@@ -119,7 +124,7 @@ impl Store {
     ) -> Result<Vec<HeldRole>> {
         let writing = Writing { backend: self.backend(), today: caller.today(), account: None };
         let mut query = held(writing, now);
-        if let Some(within) = within("g", area, writing) {
+        if let Some(within) = area.within("g", writing) {
             query.and_where(within);
         }
         self.all(caller, &query).await?.iter().map(held_role).collect()
@@ -205,7 +210,7 @@ impl Store {
             .and_where(r("expires_at").gt(now))
             .order_by_expr(r("id"), sea_orm::Order::Asc)
             .limit(MOST);
-        if let Some(within) = within("r", area, writing) {
+        if let Some(within) = area.within("r", writing) {
             let own = r("requested_by_id").eq(Expr::val(caller.account().uuid()));
             query.and_where(within.or(own));
         }
@@ -223,19 +228,6 @@ impl Store {
             Some(row) => row.try_get_by_index(0).map_err(failed),
             None => Ok(None),
         }
-    }
-
-    /// Marks the requests as expired that nobody decided over in time; how many. It runs beside requests.
-    pub async fn expire_requests(&self, now: DateTime<Utc>) -> Result<u64> {
-        let mut update = Query::update();
-        update
-            .table("grant_request")
-            .value("state", Expr::val(RequestState::Expired.to_value()))
-            .value("decided_at", Expr::val(now))
-            .and_where(Expr::col("state").eq(RequestState::Waiting.to_value()))
-            .and_where(Expr::col("expires_at").lte(now));
-        let done = sea_orm::ConnectionTrait::execute(&self.db, &update).await.map_err(failed)?;
-        Ok(done.rows_affected())
     }
 }
 
@@ -277,6 +269,9 @@ fn held(writing: Writing, now: DateTime<Utc>) -> SelectStatement {
         ("b", "id"),
         ("b", "login"),
         ("gv", "id"),
+        ("pc", "name"),
+        ("pl", "name"),
+        ("po", "name"),
     ]
     .into_iter()
     .enumerate()
@@ -312,7 +307,16 @@ fn held(writing: Writing, now: DateTime<Utc>) -> SelectStatement {
             Expr::col(("gv", "grant_id"))
                 .equals(("g", "id"))
                 .and(Expr::col(("gv", "id")).in_subquery(review(today))),
-        )
+        );
+    for (alias, table, key) in [
+        ("pc", "class_group", "class_group_id"),
+        ("pl", "year_level", "year_level_id"),
+        ("po", "organisation", "organisation_id"),
+    ] {
+        let on = Expr::col((alias, "id")).equals(("g", key));
+        query.join_as(JoinType::LeftJoin, table, alias, on);
+    }
+    query
         .and_where(g("student_id").is_null())
         .and_where(g("ended_at").is_null())
         .and_where(g("until").is_null().or(g("until").gte(today)))
@@ -326,6 +330,7 @@ fn held(writing: Writing, now: DateTime<Utc>) -> SelectStatement {
 }
 
 fn held_role(row: &QueryResult) -> Result<HeldRole> {
+    let name = |at: usize| row.try_get_by_index::<Option<String>>(at).map_err(failed);
     let key = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
     let origin: Option<String> = row.try_get_by_index(5).map_err(failed)?;
     let disabled: bool = row.try_get_by_index(13).map_err(failed)?;
@@ -342,6 +347,7 @@ fn held_role(row: &QueryResult) -> Result<HeldRole> {
         role: row.try_get_by_index(1).map_err(failed)?,
         reach: reach(row, 2)?,
         place: place_at(row, 7)?,
+        place_name: name(19)?.or(name(20)?).or(name(21)?),
         since: row.try_get_by_index(3).map_err(failed)?,
         until: row.try_get_by_index(4).map_err(failed)?,
         given_by,

@@ -246,7 +246,7 @@ async fn a_request_is_refused_taken_back_and_too_late() {
     assert_eq!(deputy.ask(REQUESTS).await.at("/grantRequests"), &json!([]));
     // As the server does every minute.
     let now = super::support::app::clock().now() + TimeDelta::days(7);
-    app.store().expire_requests(now).await.unwrap();
+    app.store().expire_requests(app.policy(), now).await.unwrap();
     let states: Vec<_> = grant_request::Entity::find()
         .order_by_asc(grant_request::Column::Id)
         .all(app.db())
@@ -592,4 +592,74 @@ async fn an_account_holds_no_more_kinds_of_roles_than_it_can() {
     let class = Some(app.id("class_group", seed.first().id));
     let full = give(&principal, input("homeroom_teacher", class, &teacher).await).await;
     assert_eq!(rule(&full), "GRANTS_TOO_MANY", "{}", full.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_reports_who_holds_what_at_a_school() {
+    let (app, seed) = App::school_alone().await;
+    let school = seed.schools[0].id;
+    let teacher = app.homeroom_teacher(seed.first().id);
+    let barred = app.registrar(school);
+    barred.disable().await;
+    app.principal(seed.schools[1].id).account().await;
+    app.guardian(seed.first().students[0]).account().await;
+    let (teacher, barred) = (teacher.login().await, barred.login().await);
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = app.place().url.clone();
+    let report = async |more: &[&str]| {
+        let key = "fedcba9876543210".repeat(4);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xueji"));
+        command.env_clear().current_dir(folder.path());
+        command.args(["grants", "report", "--database-url", &url, "--lookup-key", &key]).args(more);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, err) = report(&["--school", "3100000000", "--format", "csv"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 3, "the header, a class and the register: {out}");
+    let class =
+        format!("\"{teacher}\",\"homeroom_teacher\",\"class\",\"Class 1\",\"2026-09-01\",\"\"");
+    assert!(lines[1].starts_with(&class), "{out}");
+    assert!(lines[2].starts_with(&format!("\"{barred}\"")), "{out}");
+    assert!(lines[2].ends_with("\"no\",\"no_end left\""), "{out}");
+    assert!(!out.contains("Mk"), "no name of anybody: {out}");
+    let (code, out, _) = report(&["--school", "3100000000"]).await;
+    assert_eq!(code, Some(0));
+    assert!(out.contains("2 grants, 2 with something odd, 2 not confirmed this term"), "{out}");
+    let (code, _, err) = report(&["--school", "0000000000"]).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains("no school with the code"), "{err}");
+}
+
+#[tokio::test]
+async fn two_who_agree_at_once_give_it_once_and_two_who_end_each_other_leave_one() {
+    let (app, _, seed) = school().await;
+    let school = seed.schools[0].id;
+    let (principal, _) = employ(&app, app.principal(school), school, None).await;
+    let (one, _) = employ(&app, app.vice_principal(school), school, None).await;
+    let (two, _) = employ(&app, app.vice_principal(school), school, None).await;
+    let to = colleague(&app, school).await;
+    let place = Some(app.id("organisation", school));
+    let asked = give(&principal, input("registrar", place, &to).await).await;
+    let request = asked.at("/grantGive/requestId");
+    let (a, b) = tokio::join!(decide(&one, request, "APPROVE"), decide(&two, request, "APPROVE"));
+    let done = [&a, &b].iter().filter(|answer| answer.code().is_empty()).count();
+    assert_eq!(done, 1, "{} {}", a.text, b.text);
+    assert_eq!(grants_of(&app, &to).await.len(), 1);
+
+    let (one, two) = (app.administrator(), app.administrator());
+    one.account().await;
+    two.account().await;
+    let first = json!(app.id("access_grant", grants_of(&app, &one).await[0].id));
+    let second = json!(app.id("access_grant", grants_of(&app, &two).await[0].id));
+    let (a, b) = tokio::join!(end(&one, &second), end(&two, &first));
+    let held = access_grant::Entity::find()
+        .filter(access_grant::Column::Role.eq("administrator"))
+        .filter(access_grant::Column::EndedAt.is_null())
+        .count(app.db())
+        .await
+        .unwrap();
+    assert_eq!(held, 1, "{} {}", a.text, b.text);
 }

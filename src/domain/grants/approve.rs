@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xueji_entity::grant_request::RequestState;
 
-use super::{changed, has_room, right, same_person, standing, standing_of, to_self};
+use super::{area, changed, has_room, right, same_person, standing, standing_of, to_self};
 use crate::access::action::Action;
 use crate::access::table::Pair;
 use crate::domain::Cx;
@@ -82,11 +82,11 @@ impl Act for Deciding<'_> {
 
     async fn load(&self, tx: &Tx) -> Result<Self::Facts> {
         let id = self.decide.request.ok_or_else(not_found)?;
-        let request = tx.role_request(id).await?.ok_or_else(not_found)?;
+        let held = standing(tx.caller(), Action::GrantApprove);
+        let request = tx.role_request(id, &area(&held)).await?.ok_or_else(not_found)?;
         let site = tx.site(request.wanted.place).await?.ok_or_else(not_found)?;
         let receiver = tx.receiver(Whose::Key(request.wanted.account)).await?;
         if request.requested_by != tx.caller().account().uuid() {
-            let held = standing(tx.caller(), Action::GrantApprove);
             let employer = receiver.as_ref().map(|receiver| &receiver.employer);
             let policy = &tx.caller().session.policy;
             let given = pair(tx, &request.wanted);

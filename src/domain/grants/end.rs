@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Bar, changed, right, standing};
+use super::{Bar, area, changed, right, standing};
 use crate::access::action::Action;
 use crate::access::table::{Pair, Reach};
 use crate::domain::Cx;
@@ -34,12 +34,14 @@ pub(super) async fn within_reach(
     grant: Option<Uuid>,
     action: Action,
 ) -> Result<(RoleOnFile, std::result::Result<(), Bar>)> {
-    let on_file = tx.role_on_file(grant.ok_or_else(not_found)?).await?.ok_or_else(not_found)?;
+    let held = standing(tx.caller(), action);
+    let grant = grant.ok_or_else(not_found)?;
+    let on_file = tx.role_on_file(grant, &area(&held)).await?.ok_or_else(not_found)?;
     let site = tx.site(on_file.place).await?.ok_or_else(not_found)?;
     let policy = &tx.caller().session.policy;
     let role = policy.roles.id(&on_file.role);
     let given = role.map(|role| Pair { role, reach: on_file.reach });
-    match right(policy, &standing(tx.caller(), action), given, &site.ground, None) {
+    match right(policy, &held, given, &site.ground, None) {
         Ok(_) => Ok((on_file, Ok(()))),
         Err(Bar::Policy) => Ok((on_file, Err(Bar::Policy))),
         Err(Bar::Place | Bar::Account) => Err(not_found()),

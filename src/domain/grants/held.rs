@@ -2,15 +2,13 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::{Standing, standing};
+use super::{Standing, area, standing};
 use crate::access::action::Action;
-use crate::access::caller::Place;
 use crate::access::policy::{Eyes, Policy};
 use crate::access::table::{Pair, Reach};
 use crate::domain::Cx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::Store;
-use crate::store::held::Area;
 pub use crate::store::held::{HeldRole, Login, WaitingRole};
 
 /// A role that the caller may give.
@@ -38,19 +36,6 @@ pub fn givable(cx: &Cx) -> Vec<Givable> {
         Some(Givable { role, reach: pair.reach, four_eyes: eyes == Eyes::Four })
     });
     named.collect()
-}
-
-fn area(held: &[Standing]) -> Area {
-    let mut area = Area::default();
-    for held in held {
-        match (held.pair.reach, held.place) {
-            (Reach::Anywhere, _) => area.anywhere = true,
-            (Reach::School, Place::Organisation(id)) => area.schools.push(id),
-            (Reach::Region, Place::Organisation(id)) => area.authorities.push(id),
-            _ => {}
-        }
-    }
-    area
 }
 
 /// A request that waits, and what the caller may do about it.
@@ -179,16 +164,4 @@ fn looked(policy: &Policy, rows: Vec<HeldRole>, today: NaiveDate) -> Vec<Looked>
             Looked { held, flags }
         })
         .collect()
-}
-
-/// The place of a grant as text, for a report: the kind and the key.
-pub fn place_word(place: Place) -> Result<String> {
-    Ok(match place {
-        Place::Anywhere => "anywhere".to_owned(),
-        Place::ClassGroup(id) => format!("class {id}"),
-        Place::Teaching { class_group, course } => format!("class {class_group} course {course}"),
-        Place::YearLevel(id) => format!("year_level {id}"),
-        Place::Organisation(id) => format!("organisation {id}"),
-        Place::Student(_) => return Err(Error::internal("a report of offices names no pupil")),
-    })
 }

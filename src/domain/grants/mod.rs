@@ -18,6 +18,7 @@ use crate::access::caller::{Caller, MOST_PAIRS, Place};
 use crate::access::policy::{Eyes, Policy};
 use crate::access::table::{Pair, Reach};
 use crate::error::{Error, Result};
+use crate::store::held::Area;
 use crate::store::tx::{Event, Ground, RoleAt, Tx};
 
 /// A place as it was named: by one id, whatever it is an id of.
@@ -94,6 +95,20 @@ async fn standing_of(tx: &Tx, account: Uuid, action: Action) -> Result<Vec<Stand
             policy.actions.may(&[pair], id).is_some().then_some(Standing { pair, place })
         })
         .collect())
+}
+
+/// The places where somebody who stands there looks.
+fn area(held: &[Standing]) -> Area {
+    let mut area = Area::default();
+    for held in held {
+        match (held.pair.reach, held.place) {
+            (Reach::Anywhere, _) => area.anywhere = true,
+            (Reach::School, Place::Organisation(id)) => area.schools.push(id),
+            (Reach::Region, Place::Organisation(id)) => area.authorities.push(id),
+            _ => {}
+        }
+    }
+    area
 }
 
 /// What stands in the way of a grant.

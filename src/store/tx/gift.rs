@@ -15,11 +15,12 @@ use xueji_entity::value::Narrative;
 use super::{Tx, insert_into, names};
 use crate::access::caller::Place;
 use crate::access::filter::Key;
-use crate::access::place::holds_today;
+use crate::access::place::{Writing, holds_today};
 use crate::access::table::Reach;
 use crate::error::{Error, Result};
 use crate::store::failed;
 use crate::store::grants::stands;
+use crate::store::held::Area;
 
 /// Where a place or an employer lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -281,12 +282,14 @@ impl Tx {
                     .or(a("staff_id").is_null().and(a("kind").eq(AccountKind::Client.to_value()))),
             );
         let rows = self.select(&query).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let employer: Option<Uuid> = row.try_get_by_index(2).map_err(failed)?;
-        let employer = match employer {
-            Some(id) => self.ground(id).await?.map(|(_, ground)| ground).unwrap_or_default(),
-            None => Ground::default(),
+        let employer: Option<Uuid> = match rows.first() {
+            Some(row) => row.try_get_by_index(2).map_err(failed)?,
+            None => None,
         };
+        // Asked of nobody's employer too: an account elsewhere takes as many statements as one that is not there.
+        let employer = self.ground(employer.unwrap_or_default()).await?;
+        let employer = employer.map(|(_, ground)| ground).unwrap_or_default();
+        let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(Receiver {
             account: row.try_get_by_index(0).map_err(failed)?,
             staff: row.try_get_by_index(1).map_err(failed)?,
@@ -469,8 +472,8 @@ impl Tx {
         Ok(id)
     }
 
-    /// A request, if there is one.
-    pub async fn role_request(&self, id: Uuid) -> Result<Option<Request>> {
+    /// A request in an area, or one that the caller made; none for one elsewhere, by the same statement.
+    pub async fn role_request(&self, id: Uuid, area: &Area) -> Result<Option<Request>> {
         let columns = [
             &[
                 "id",
@@ -489,9 +492,13 @@ impl Tx {
         .concat();
         let mut query = Query::select();
         for (at, column) in columns.into_iter().enumerate() {
-            query.expr_as(Expr::col(column), format!("c{at}"));
+            query.expr_as(Expr::col(("r", column)), format!("c{at}"));
         }
-        query.from("grant_request").and_where(Expr::col("id").eq(Expr::val(id)));
+        query.from_as("grant_request", "r").and_where(Expr::col(("r", "id")).eq(Expr::val(id)));
+        if let Some(within) = area.within("r", self.writing()) {
+            let own = Expr::val(self.caller.account().uuid());
+            query.and_where(within.or(Expr::col(("r", "requested_by_id")).eq(own)));
+        }
         let rows = self.select(&query).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let reach: String = row.try_get_by_index(3).map_err(failed)?;
@@ -539,8 +546,12 @@ impl Tx {
         Ok(())
     }
 
-    /// A grant of an office, ended or not, if there is one.
-    pub async fn role_on_file(&self, id: Uuid) -> Result<Option<RoleOnFile>> {
+    fn writing(&self) -> Writing {
+        Writing { backend: self.store.backend(), today: self.caller.today(), account: None }
+    }
+
+    /// A grant of an office in an area, ended or not; none for one elsewhere, by the same statement.
+    pub async fn role_on_file(&self, id: Uuid, area: &Area) -> Result<Option<RoleOnFile>> {
         let columns = [
             &["id", "account_id", "role", "reach", "origin", "ended_at", "until"],
             PLACES.as_slice(),
@@ -548,12 +559,15 @@ impl Tx {
         .concat();
         let mut query = Query::select();
         for (at, column) in columns.into_iter().enumerate() {
-            query.expr_as(Expr::col(column), format!("c{at}"));
+            query.expr_as(Expr::col(("g", column)), format!("c{at}"));
         }
         query
-            .from("access_grant")
-            .and_where(Expr::col("id").eq(Expr::val(id)))
-            .and_where(Expr::col("student_id").is_null());
+            .from_as("access_grant", "g")
+            .and_where(Expr::col(("g", "id")).eq(Expr::val(id)))
+            .and_where(Expr::col(("g", "student_id")).is_null());
+        if let Some(within) = area.within("g", self.writing()) {
+            query.and_where(within);
+        }
         let rows = self.select(&query).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let reach: String = row.try_get_by_index(3).map_err(failed)?;
