@@ -66,7 +66,7 @@ pub async fn requests(cx: &Cx, now: DateTime<Utc>) -> Result<Vec<Waiting>> {
         let is_me = |id, of: Option<_>| id == own || of.is_some() && of == staff;
         let concerns_me = is_me(request.receiver.id, request.receiver_staff)
             || is_me(request.requested_by.id, request.requested_by_staff);
-        (mine || may).then(|| Waiting { own: mine, may_decide: may && !concerns_me, request })
+        (mine || may).then_some(Waiting { own: mine, may_decide: may && !concerns_me, request })
     });
     Ok(told.collect())
 }
