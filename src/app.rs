@@ -186,6 +186,19 @@ impl App {
         self.watch.look(&self.sessions, &self.store, &self.policy(), self.clock).await
     }
 
+    /// Brings the grants that follow from duties in step with them; with `whole` those that follow from custody as well,
+    /// and then says how many grants of offices nobody has confirmed this term.
+    pub async fn look_at_grants(&self, whole: bool) -> Result<Option<i64>> {
+        let (today, now) = (self.clock.today(), self.clock.now());
+        let policy = self.policy();
+        self.store.derive_grants(&policy, today, now, whole).await?;
+        if !whole {
+            return Ok(None);
+        }
+        self.store.expire_requests(&policy, now).await?;
+        self.store.unconfirmed(today, now).await.map(Some)
+    }
+
     /// Keeps events in the outbox for so long.
     #[must_use]
     pub fn keeping_events(mut self, kept: Duration) -> Self {
@@ -423,7 +436,7 @@ impl Backend for App {
     ) -> Result<Steps, Response> {
         // What claims grant is for requests: streams go on with what the account holds.
         let held = match self.trusts_others() {
-            true => self.session(caller.account).await,
+            true => self.session_again(&caller).await,
             false => Ok(caller),
         };
         let session = held.map_err(|error| {

@@ -208,6 +208,7 @@ impl Doorway {
             exp: iat.saturating_add(entered.access.max(Duration::from_secs(1)).as_secs()),
             jti: None,
             sid: Some(entered.session.to_string()),
+            external: None,
         };
         let signed = self.signer.sign(&claims, &self.audience);
         signed.map(SecretText::from).map_err(|error| Error::internal(error.to_string()))

@@ -36,6 +36,13 @@ const ISSUERS_LOOK: Duration = Duration::from_millis(500);
 /// How often the queue of the reviewers is counted.
 const REVIEWS_LOOK: Duration = Duration::from_secs(5);
 
+/// Between two looks at duties and the grants that follow from them.
+const GRANTS_LOOK: Duration = Duration::from_secs(5);
+
+/// In so many of these looks custody is looked at once, requests that are too late are marked, and grants that nobody
+/// has confirmed are counted.
+const GRANTS_WHOLE: u32 = 12;
+
 /// How often it is asked whether the snapshot of the night is due.
 const SNAPSHOT_LOOK: Duration = Duration::from_secs(60);
 
@@ -63,6 +70,7 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(live::watch(Arc::clone(app)));
     tasks.spawn(live::forget(Arc::clone(app)));
     tasks.spawn(reviews(Arc::clone(app)));
+    tasks.spawn(grants(Arc::clone(app)));
     tasks.spawn(keys(Arc::clone(app)));
     tasks.spawn(seals(Arc::clone(app)));
     if app.trusts_others() {
@@ -171,6 +179,36 @@ async fn reviews(app: Arc<App>) {
             }
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the queue of reviews is not counted");
+            }
+        }
+    }
+}
+
+/// Makes and ends the grants that follow from duties and custody. Without it such a grant ends all the same; it would
+/// come into being later.
+async fn grants(app: Arc<App>) {
+    let mut ticks = interval(GRANTS_LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut looks, mut failing) = (0, false);
+    loop {
+        ticks.tick().await;
+        let whole = looks == 0;
+        looks = (looks + 1) % GRANTS_WHOLE;
+        match app.look_at_grants(whole).await {
+            Ok(unconfirmed) => {
+                failing = false;
+                #[expect(clippy::cast_precision_loss, reason = "grants are far below 2^52")]
+                if let Some(unconfirmed) = unconfirmed {
+                    metrics::gauge!("xueji_grants_unconfirmed").set(unconfirmed as f64);
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "grants do not follow duties and custody"
+                    );
+                }
             }
         }
     }

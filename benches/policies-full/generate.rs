@@ -19,7 +19,8 @@ use xueji::graphql::REGISTRY;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/policies-full");
 
 /// Files that are the shipped ones.
-const KEPT: [&str; 5] = ["model.conf", "roles.csv", "actions.csv", "purposes.csv", "tables.csv"];
+const KEPT: [&str; 6] =
+    ["model.conf", "roles.csv", "actions.csv", "grants.csv", "purposes.csv", "tables.csv"];
 
 const HEAD: &str = "# For the benchmark alone: everybody sees everything in full.\n\
                     # Generated: cargo test --test policies_full -- --write\n";

@@ -9,6 +9,16 @@ use crate::value::{
     YearLevelId,
 };
 
+/// What a grant follows from (授权来源).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum GrantOrigin {
+    /// A duty (任职).
+    Duty,
+    /// A guardianship with custody (监护关系).
+    Guardianship,
+}
+
 /// A role that an account holds with a reach, for a time (授权).
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "access_grant")]
@@ -46,6 +56,10 @@ pub struct Model {
     pub delegated_from_id: Option<AccessGrantId>,
     /// Why it was given.
     pub reason: Option<Narrative>,
+    /// The fact that it follows from, and without which it grants nothing; null where it was given by hand.
+    pub origin: Option<GrantOrigin>,
+    /// That fact: a duty or a guardianship.
+    pub origin_id: Option<Uuid>,
 }
 
 /// No relations: the store joins by column, within a scope.

@@ -33,6 +33,8 @@ pub mod duty;
 pub mod enrollment;
 pub mod exam;
 pub mod exam_course;
+pub mod grant_request;
+pub mod grant_review;
 pub mod guardian;
 pub mod guardianship;
 pub mod history;
@@ -109,6 +111,7 @@ mod tests {
         same_words::<crate::enrollment::EnrollmentState>();
         same_words::<crate::exam::ExamKind>();
         same_words::<crate::exam::ExamState>();
+        same_words::<crate::grant_request::RequestState>();
         same_words::<crate::guardianship::Custody>();
         same_words::<crate::lifecycle::Lifecycle>();
         same_words::<crate::organisation::OrganisationLevel>();

@@ -26,6 +26,14 @@ pub enum Action {
     GrantDelegate,
     /// `grant.revoke`: ends what was given.
     GrantRevoke,
+    /// `grant.give`: gives a role at a place, or asks a second person to.
+    GrantGive,
+    /// `grant.end`: ends a role that somebody holds.
+    GrantEnd,
+    /// `grant.approve`: decides over a grant that waits for a second person.
+    GrantApprove,
+    /// `grant.confirm`: looks through who holds what, and confirms it for the term.
+    GrantConfirm,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
     /// `session.list`: lists the sessions of another account.
@@ -53,6 +61,10 @@ impl Action {
             Self::AccessReviewDecide => "access_review.decide",
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
+            Self::GrantGive => "grant.give",
+            Self::GrantEnd => "grant.end",
+            Self::GrantApprove => "grant.approve",
+            Self::GrantConfirm => "grant.confirm",
             Self::IdentityNumberCheck => "identity_number.check",
             Self::SessionList => "session.list",
             Self::SessionEnd => "session.end",
@@ -79,7 +91,11 @@ impl Action {
             | Self::SessionList
             | Self::SessionEnd
             | Self::IdentityLink
-            | Self::IdentityUnlink => true,
+            | Self::IdentityUnlink
+            | Self::GrantGive
+            | Self::GrantEnd
+            | Self::GrantApprove
+            | Self::GrantConfirm => true,
         }
     }
 }
@@ -97,6 +113,10 @@ pub const ACTIONS: &[&str] = &[
     Action::AccessReviewDecide.name(),
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
+    Action::GrantGive.name(),
+    Action::GrantEnd.name(),
+    Action::GrantApprove.name(),
+    Action::GrantConfirm.name(),
     Action::IdentityNumberCheck.name(),
     Action::SessionList.name(),
     Action::SessionEnd.name(),

@@ -22,11 +22,16 @@ use crate::leak::{self, Leak};
 
 type HmacSha256 = Hmac<Sha256>;
 
+/// What ids of requests for grants begin with.
+const REQUEST: &str = "GrantRequest";
+
 /// The ciphers of global ids and cursors.
 pub struct Opaque {
     registry: &'static Registry,
     /// By noun index: the cipher of the first and of the second pass.
     ids: Vec<(Aes128, Aes128)>,
+    /// Of requests for grants, which are no noun.
+    requests: Aes128,
     by_type: HashMap<&'static str, usize>,
     sessions: (Aes128, Aes128),
     cursors: Aes256Gcm,
@@ -99,6 +104,7 @@ impl Opaque {
                 .map(|noun| (noun.shape.type_name, noun.index))
                 .collect(),
             sessions: halves(derive(master, "id/login_session")),
+            requests: halves(derive(master, "id/grant_request")).0,
             cursors: Aes256Gcm::new(&Array::from(derive(master, "cursor"))),
             nonces: derive(master, "cursor/nonce"),
             tags: derive(master, "tag"),
@@ -162,6 +168,19 @@ impl Opaque {
     /// The key of a global id that must be of this noun.
     pub fn open_id_of(&self, noun: &Noun, text: &str) -> Option<Key> {
         self.open_id(text).filter(|(found, _)| found.index == noun.index).map(|(_, key)| key)
+    }
+
+    /// The id of a request for a grant.
+    pub fn request_id(&self, id: Uuid) -> String {
+        let sealed = encrypt(&self.requests, *id.as_bytes());
+        format!("{REQUEST}_{}", URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The request that an id names; none for one that cannot name a request.
+    pub fn open_request_id(&self, text: &str) -> Option<Uuid> {
+        let (_, sealed) = text.split_once('_').filter(|(of, _)| *of == REQUEST)?;
+        let block: [u8; 16] = URL_SAFE_NO_PAD.decode(sealed).ok()?.try_into().ok()?;
+        Some(Uuid::from_bytes(decrypt(&self.requests, block)))
     }
 
     /// A tag over these parts: equal parts give equal tags, and nothing else can be told from one.

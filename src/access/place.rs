@@ -111,6 +111,40 @@ pub fn frozen(school: Expr, snapshot: i64, held: &Held, writing: Writing) -> Exp
     }
 }
 
+/// `alias` (a table with the places of a grant) is at a place within these schools, or within what these authorities
+/// look after: an authority below, a school, or a class, course or year level of one.
+pub fn at_place_within(
+    alias: &'static str,
+    schools: &[Uuid],
+    authorities: &[Uuid],
+    writing: Writing,
+) -> Expr {
+    let col = |column: &'static str| Expr::col((alias, column));
+    let school = |expr: Expr| {
+        among(expr.clone(), schools, writing.backend)
+            .or(expr.in_subquery(schools_under(authorities, writing)))
+    };
+    let of_school = |table: &'static str| {
+        Query::select()
+            .column(("wi", "id"))
+            .from_as(table, "wi")
+            .and_where(school(Expr::col(("wi", "school_id"))))
+            .to_owned()
+    };
+    let under =
+        |column: &'static str| among(Expr::col(("wo", column)), authorities, writing.backend);
+    let below = Query::select()
+        .column(("wo", "id"))
+        .from_as("organisation", "wo")
+        .and_where(Expr::col(("wo", "level")).ne("school"))
+        .and_where(under("id").or(under("county_id")).or(under("city_id")).or(under("province_id")))
+        .to_owned();
+    school(col("organisation_id"))
+        .or(col("organisation_id").in_subquery(below))
+        .or(col("class_group_id").in_subquery(of_school("class_group")))
+        .or(col("year_level_id").in_subquery(of_school("year_level")))
+}
+
 trait JoinOrganisation {
     fn inner_join_as_organisation(&mut self) -> &mut Self;
 }

@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod demo;
 mod documents;
+mod grants;
 mod identity;
 mod keys;
 mod load_sample;
@@ -49,6 +50,8 @@ enum Command {
     Policy(policy::Args),
     /// Take, list or drop snapshots, from which reporting tools are answered
     Snapshot(snapshot::Args),
+    /// Report who holds which role at a school
+    Grants(grants::Args),
     /// Take, restore, verify, list or prune backups
     Backup(backup::Args),
     /// Make, list or change the keys under which columns are sealed
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(&args),
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
+            Command::Grants(args) => grants::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Identity(args) => identity::run(args).await,

@@ -532,6 +532,10 @@ limits! {
     review_days: "review-days", "XUEJI_REVIEW_DAYS";
     /// Most days of a substitution, at most 366 [default: 31]
     delegation_days: "delegation-days", "XUEJI_DELEGATION_DAYS";
+    /// Most days of a grant that is given by hand, at most 1096 [default: 366]
+    grant_days: "grant-days", "XUEJI_GRANT_DAYS";
+    /// Days in which a second person agrees to a grant, at most 31 [default: 7]
+    grant_request_days: "grant-request-days", "XUEJI_GRANT_REQUEST_DAYS";
 }
 
 limits! {

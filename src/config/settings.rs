@@ -185,6 +185,10 @@ pub struct Exceptional {
     pub review_days: u32,
     /// Most days of a substitution.
     pub delegation_days: u32,
+    /// Most days of a grant that is given by hand.
+    pub grant_days: u32,
+    /// Days in which a second person agrees to a grant.
+    pub grant_request_days: u32,
 }
 
 impl Default for Exceptional {
@@ -203,6 +207,8 @@ impl Exceptional {
             open_minutes: flags.open_minutes.unwrap_or(60),
             review_days: flags.review_days.unwrap_or(3),
             delegation_days: flags.delegation_days.unwrap_or(31),
+            grant_days: flags.grant_days.unwrap_or(366),
+            grant_request_days: flags.grant_request_days.unwrap_or(7),
         }
     }
 }
@@ -663,6 +669,8 @@ impl Flags {
             ("exceptional.open_minutes", bounds.open_minutes, 24 * 60),
             ("exceptional.review_days", bounds.review_days, 31),
             ("exceptional.delegation_days", bounds.delegation_days, 366),
+            ("exceptional.grant_days", bounds.grant_days, 1_096),
+            ("exceptional.grant_request_days", bounds.grant_request_days, 31),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(invalid(key, &format!("it must be 1 to {most}.")));

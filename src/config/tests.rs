@@ -89,6 +89,8 @@ fn exceptional_access_has_defaults_and_bounds() {
         ("--open-minutes", "exceptional.open_minutes"),
         ("--review-days", "exceptional.review_days"),
         ("--delegation-days", "exceptional.delegation_days"),
+        ("--grant-days", "exceptional.grant_days"),
+        ("--grant-request-days", "exceptional.grant_request_days"),
     ] {
         for wrong in ["0", "1441"] {
             let error = read(&complete(), &[flag, wrong]).unwrap_err().to_string();

@@ -9,6 +9,7 @@ pub mod contact;
 pub mod exam;
 pub mod exceptional;
 pub mod explain;
+pub mod grants;
 pub mod identity;
 pub mod live;
 pub mod policy;

@@ -40,7 +40,7 @@ view! {
         granted_by_id: Option<AccountId> = Directory,
         delegated_from_id: Option<AccessGrantId> = Directory,
     }
-    unseen { id }
+    unseen { id, origin, origin_id }
     computed {
     }
     relations {

@@ -30,6 +30,7 @@ pub mod enrollment;
 pub mod exam;
 pub mod exam_course;
 pub mod exceptional;
+pub mod grants;
 pub mod guardian;
 pub mod guardianship;
 pub mod identity;

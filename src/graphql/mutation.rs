@@ -7,6 +7,7 @@ use super::attendance::AttendanceMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
+use super::grants::GrantsMutation;
 use super::identity::IdentityMutation;
 use super::login_session::LoginSessionMutation;
 use super::policy::PolicyMutation;
@@ -23,4 +24,5 @@ pub struct Mutation(
     AccessReviewMutation,
     LoginSessionMutation,
     IdentityMutation,
+    GrantsMutation,
 );

@@ -174,6 +174,11 @@ impl Viewer {
         Ok(async_graphql::ID(self.cx.opaque.id(noun, key)))
     }
 
+    /// The roles that you may give, by `grantGive`, at places within your own.
+    async fn givable(&self) -> Vec<super::grants::GivableRole> {
+        super::grants::givable(&self.cx)
+    }
+
     /// The grants that hold today.
     async fn grants(&self) -> Vec<Grant> {
         let caller = &self.cx.caller;
@@ -378,7 +383,7 @@ impl Viewer {
     }
 }
 
-fn place_id(cx: &Cx, place: Place) -> Option<async_graphql::ID> {
+pub(super) fn place_id(cx: &Cx, place: Place) -> Option<async_graphql::ID> {
     let (noun, id) = match place {
         Place::Anywhere => return None,
         Place::Student(id) => ("student", id),

@@ -7,12 +7,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
 use sea_orm::{ActiveEnum, DbBackend};
 use uuid::Uuid;
+use xueji_entity::access_grant::GrantOrigin;
 use xueji_entity::account::AccountKind;
+use xueji_entity::guardianship::Custody;
 use xueji_entity::value::AccountId;
 
 use super::{Store, failed};
 use crate::access::caller::{Grant, Place};
-use crate::access::place::among;
+use crate::access::place::{among, holds_today};
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
 use crate::error::Result;
@@ -89,7 +91,8 @@ impl Store {
                     .and(col("since").lte(today))
                     .and(col("until").is_null().or(col("until").gte(today)))
                     .and(col("expires_at").is_null().or(col("expires_at").gt(now)))
-                    .and(col("delegated_from_id").is_null().or(Expr::exists(source(today, now)))),
+                    .and(col("delegated_from_id").is_null().or(Expr::exists(source(today, now))))
+                    .and(stands("g", today)),
             )
             .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
             .and_where(Expr::col(("a", "disabled")).eq(false))
@@ -145,8 +148,84 @@ fn source(today: NaiveDate, now: DateTime<Utc>) -> SelectStatement {
         .and_where(col("ended_at").is_null())
         .and_where(col("until").is_null().or(col("until").gte(today)))
         .and_where(col("expires_at").is_null().or(col("expires_at").gt(now)))
+        .and_where(stands("s", today))
         .to_owned()
 }
+
+/// The fact that a grant follows from holds today, or it was given by hand: a duty that is another's now, or custody that
+/// was withdrawn, grants nothing from that moment, whatever becomes of the row.
+pub(in crate::store) fn stands(grant: &'static str, today: NaiveDate) -> Expr {
+    let g = |name: &'static str| Expr::col((grant, name));
+    let is = |origin: GrantOrigin| g("origin").eq(origin.to_value());
+    g("origin")
+        .is_null()
+        .or(is(GrantOrigin::Duty).and(Expr::exists(duty(grant, today))))
+        .or(is(GrantOrigin::Guardianship).and(Expr::exists(custody(grant, today))))
+}
+
+/// The duty of a grant, while it is that of the account's person, at the place of the grant.
+fn duty(grant: &'static str, today: NaiveDate) -> SelectStatement {
+    let d = |name: &'static str| Expr::col(("fd", name));
+    let same = |name: &'static str| {
+        let (here, there) = (d(name), Expr::col((grant, name)));
+        here.clone().eq(there.clone()).or(here.is_null().and(there.is_null()))
+    };
+    Query::select()
+        .expr(d("id"))
+        .from_as("duty", "fd")
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "staff",
+            "fs",
+            d("staff_id").equals(("fs", "id")).and(Expr::col(("fs", "lifecycle")).eq("live")),
+        )
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "account",
+            "fa",
+            d("staff_id").equals(("fa", "staff_id")),
+        )
+        .and_where(d("id").equals((grant, "origin_id")))
+        .and_where(Expr::col(("fa", "id")).equals((grant, "account_id")))
+        .and_where(holds_today("fd", today))
+        .and_where(same("class_group_id"))
+        .and_where(same("course_id"))
+        .and_where(same("year_level_id"))
+        .to_owned()
+}
+
+/// The custody of a grant, while it is that of the account's person over that pupil.
+fn custody(grant: &'static str, today: NaiveDate) -> SelectStatement {
+    let live = |alias: &'static str| Expr::col((alias, "lifecycle")).eq("live");
+    Query::select()
+        .expr(Expr::col(("fc", "id")))
+        .from_as("guardianship", "fc")
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "guardian",
+            "fg",
+            Expr::col(("fc", "student_id"))
+                .equals(("fg", "student_id"))
+                .and(Expr::col(("fc", "guardian_id")).equals(("fg", "id")))
+                .and(live("fg")),
+        )
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            "student",
+            "fp",
+            Expr::col(("fc", "student_id")).equals(("fp", "id")).and(live("fp")),
+        )
+        .and_where(Expr::col(("fc", "student_id")).equals((grant, "student_id")))
+        .and_where(Expr::col(("fc", "id")).equals((grant, "origin_id")))
+        .and_where(Expr::col(("fg", "account_id")).equals((grant, "account_id")))
+        .and_where(live("fc"))
+        .and_where(Expr::col(("fc", "custody")).is_in(CUSTODY.map(|custody| custody.to_value())))
+        .and_where(holds_today("fc", today))
+        .to_owned()
+}
+
+/// The kinds of custody from which a guardian's view of the pupil follows; a right to visit is none of them.
+pub(in crate::store) const CUSTODY: [Custody; 2] = [Custody::Sole, Custody::Shared];
 
 /// The records that the accounts have open, as grants of the role [`BREAK_GLASS`].
 fn opened(

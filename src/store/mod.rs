@@ -12,11 +12,13 @@ pub mod connect;
 mod constraint;
 pub mod contact;
 mod decode;
+pub mod derive;
 pub mod disclosures;
 pub mod draw;
 pub mod exam;
 mod explain;
 pub mod grants;
+pub mod held;
 pub mod identity;
 pub mod keys;
 #[cfg(feature = "leaks")]

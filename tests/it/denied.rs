@@ -96,6 +96,27 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
             "mutation($input: GrantRevokeInput!) { grantRevoke(input: $input) { grantId } }",
             json!({ "input": { "grantId": app.id("access_grant", uuid::Uuid::now_v7()) } }),
         )),
+        "grantGive" => Some((
+            "mutation($input: GrantGiveInput!) { grantGive(input: $input) { grantId } }",
+            json!({ "input": {
+                "role": "homeroom_teacher", "placeId": app.id("class_group", class.id),
+                "toLogin": "somebody", "reason": "ill",
+            } }),
+        )),
+        "grantApprove" => Some((
+            "mutation($input: GrantApproveInput!) { grantApprove(input: $input) { grantId } }",
+            json!({ "input": {
+                "requestId": "GrantRequest_AAAAAAAAAAAAAAAAAAAAAA", "decision": "APPROVE",
+            } }),
+        )),
+        "grantEnd" => Some((
+            "mutation($input: GrantEndInput!) { grantEnd(input: $input) { grantId } }",
+            json!({ "input": { "grantId": app.id("access_grant", uuid::Uuid::now_v7()) } }),
+        )),
+        "grantConfirm" => Some((
+            "mutation($input: GrantConfirmInput!) { grantConfirm(input: $input) { grantId } }",
+            json!({ "input": { "grantId": app.id("access_grant", uuid::Uuid::now_v7()) } }),
+        )),
         "identityNumberCheck" => Some((
             "mutation($input: IdentityNumberCheckInput!) { identityNumberCheck(input: $input) {
                 registered } }",
@@ -155,6 +176,8 @@ fn question(field: &str, id: &str) -> Option<String> {
         "viewer" => "{ viewer { id } }".to_owned(),
         "node" => format!("{{ node(id: \"{id}\") {{ id }} }}"),
         "codes" => "{ codes(list: \"RDXB\") { value } }".to_owned(),
+        "grantRequests" => "{ grantRequests { id } }".to_owned(),
+        "grantReview" => "{ grantReview { id } }".to_owned(),
         "disclosure" => format!("{{ disclosure(id: \"{id}\") {{ id }} }}"),
         "disclosures" => "{ disclosures { totalCount nodes { id } } }".to_owned(),
         "explainAccess" => {

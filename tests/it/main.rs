@@ -31,6 +31,8 @@ mod exact_match;
 mod exam_publish;
 mod explain;
 mod filters;
+mod grants;
+mod grants_derived;
 mod issuers;
 mod lifecycle;
 mod limits;

@@ -137,6 +137,8 @@ fn grant(seed: &Seed, reach: &str, places: [bool; 5]) -> Result<access_grant::Ac
         granted_by_id: Set(None),
         delegated_from_id: Set(None),
         reason: Set(None),
+        origin: Set(None),
+        origin_id: Set(None),
     })
 }
 

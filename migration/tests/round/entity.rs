@@ -59,6 +59,8 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         enrollment,
         exam,
         exam_course,
+        grant_request,
+        grant_review,
         guardian,
         guardianship,
         history,
@@ -117,6 +119,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
     offers::<e::duty::DutyKind>(connection, "duty", "kind").await?;
     offers::<e::aid_programme::AidKind>(connection, "aid_programme", "kind").await?;
     offers::<e::account::AccountKind>(connection, "account", "kind").await?;
+    offers::<e::grant_request::RequestState>(connection, "grant_request", "state").await?;
     offers::<e::access_review::ReviewState>(connection, "access_review", "state").await?;
     offers::<e::student::LeftBehind>(connection, "student", "left_behind").await?;
     offers::<e::student::Transport>(connection, "student", "transport").await?;

@@ -89,13 +89,15 @@ pub(super) fn policy(
     if !silent.is_empty() {
         return Err(Problems(silent));
     }
-    let Checked { roles, purposes, disclosure_control, columns, actions: said, .. } = checked;
+    let Checked { roles, purposes, disclosure_control, columns, actions: said, gifts, .. } =
+        checked;
     Ok(Policy {
         table,
         purposed,
         roles,
         purposes,
         actions,
+        gifts,
         disclosure_control,
         hash: version.clone(),
         version,

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::access::catalogue::{Catalogue, Coordinate, FieldId};
-use crate::access::policy::Policy;
 use crate::access::policy::explain::words;
+use crate::access::policy::{Eyes, Policy};
 use crate::access::table::{Pair, Reach, Uses};
 
 /// How a cell or an action changes.
@@ -200,6 +200,48 @@ pub fn diff(old: &Policy, new: &Policy, catalogue: &Catalogue) -> Vec<Difference
                 });
             }
         }
+        found.extend(gifts((old, was.copied()), (new, is.copied()), (role, *reach)));
     }
     found
+}
+
+/// What changes in what a pair gives.
+fn gifts(
+    (old, was): (&Policy, Option<Pair>),
+    (new, is): (&Policy, Option<Pair>),
+    (role, reach): (&str, Reach),
+) -> Vec<Difference> {
+    let given = |policy: &Policy, giver: Option<Pair>| -> BTreeMap<String, Eyes> {
+        let gifts = giver.map(|giver| policy.gifts.given_by(&policy.roles, giver));
+        let words = |(pair, eyes)| (policy.roles.words(pair), eyes);
+        gifts.unwrap_or_default().into_iter().map(words).collect()
+    };
+    let (before, after) = (given(old, was), given(new, is));
+    // Alone is more than with four eyes.
+    let allowed = |eyes: Option<&Eyes>| -> BTreeSet<Eyes> {
+        match eyes {
+            None => BTreeSet::new(),
+            Some(Eyes::Four) => [Eyes::Four].into(),
+            Some(Eyes::Alone) => [Eyes::Alone, Eyes::Four].into(),
+        }
+    };
+    let said = |eyes: Option<&Eyes>| eyes.map_or("may not", |eyes| eyes.word()).to_owned();
+    let named: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let change =
+        |name: &&String| Change::of(&allowed(before.get(*name)), &allowed(after.get(*name)));
+    named
+        .into_iter()
+        .filter_map(|name| {
+            Some(Difference {
+                role: role.to_owned(),
+                reach,
+                what: format!("gives {name}"),
+                purpose: None,
+                noun: None,
+                change: change(&name)?,
+                before: said(before.get(name)),
+                after: said(after.get(name)),
+            })
+        })
+        .collect()
 }

@@ -7,6 +7,7 @@ use crate::access::catalogue::{Catalogue, Class, FieldId};
 use crate::access::policy::Problem;
 use crate::access::policy::disclosure_control::{self, DisclosureControl};
 use crate::access::policy::fault::{Fault, fault, near};
+use crate::access::policy::grants::{self, Gifts};
 use crate::access::policy::purposes::{self, PurposeId, Purposes};
 use crate::access::policy::roles::{self, ANYONE, Roles, reach_words};
 use crate::access::policy::source::{Line, Source};
@@ -25,6 +26,7 @@ pub(super) struct Checked {
     /// Lines that grant something, in the order of file and line.
     pub(super) columns: Vec<ColumnLine>,
     pub(super) actions: Vec<ActionLine>,
+    pub(super) gifts: Gifts,
     pub(super) rules: Vec<Rule>,
     pub(super) disclosure_control: DisclosureControl,
 }
@@ -69,12 +71,14 @@ pub(super) fn check(source: &Source, catalogue: &Catalogue) -> (Checked, Vec<Pro
             disclosure_control,
             columns: Vec::new(),
             actions: Vec::new(),
+            gifts: Gifts::default(),
             rules: Vec::new(),
         },
         problems,
     };
     lint.columns(source);
     lint.actions(source);
+    lint.gifts(source);
     let Lint { checked, problems, .. } = lint;
     (checked, problems)
 }
@@ -109,6 +113,7 @@ impl Lint<'_> {
         for file in source.files.keys().filter(|file| file.ends_with(".csv")) {
             let others = [
                 ACTIONS,
+                grants::FILE,
                 roles::FILE,
                 purposes::FILE,
                 disclosure_control::FILE,
@@ -382,6 +387,20 @@ impl Lint<'_> {
                 uncovered.join(", ")
             );
             self.problems.push(Problem::file(ACTIONS, why).of("uncovered"));
+        }
+    }
+
+    fn gifts(&mut self, source: &Source) {
+        let Checked { roles, actions, .. } = &self.checked;
+        let runs: Vec<(&'static str, Pair)> = actions
+            .iter()
+            .filter_map(|line| Some((*self.catalogue.actions.get(line.action)?, line.pair)))
+            .collect();
+        let reading = grants::Reading { roles, actions: &self.catalogue.actions, runs: &runs };
+        let (gifts, lines) = reading.read(source, &mut self.problems);
+        self.checked.gifts = gifts;
+        for (line, text) in lines {
+            self.checked.rules.push(Rule { file: grants::FILE.to_owned(), line, text });
         }
     }
 

@@ -13,6 +13,7 @@ mod disclosure_control;
 mod expect;
 mod explain;
 mod fault;
+mod grants;
 mod lint;
 mod masks;
 mod matrix;
@@ -31,6 +32,7 @@ pub use diff::{Change, Difference, diff};
 pub use disclosure_control::{Declared, Dimension, DisclosureControl, Measure, Way};
 pub use expect::{Expectations, Failure, Verdict, draft};
 pub use explain::{Explanation, Spoken, explain};
+pub use grants::{Eyes, Fact, Gifts};
 pub use matrix::matrix;
 pub use page::page;
 pub use purposes::{Purpose, PurposeId, Purposes};
@@ -58,6 +60,8 @@ pub struct Policy {
     pub purposes: Purposes,
     /// Who may run which action, and the columns it sets.
     pub actions: Actions,
+    /// Who gives which role, and which follow from duties.
+    pub gifts: Gifts,
     /// How figures are told to those who may not read the rows.
     pub disclosure_control: DisclosureControl,
     /// The number under which it is published, with the hash: `12:0a1b…`; the hash alone before that.

@@ -19,6 +19,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "model.conf",
     "roles.csv",
     "actions.csv",
+    "grants.csv",
     "purposes.csv",
     "disclosure_control.csv",
     "tables.csv",

@@ -314,6 +314,8 @@ impl Remote {
             exp,
             iat,
             jti: text("jti").map(str::to_owned),
+            // Sessions are ours alone: what another issuer calls one is none here.
+            sid: None,
             external: Some(External { issuer: self.at, key, grants: self.granted(payload) }),
         })
     }

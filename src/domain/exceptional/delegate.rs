@@ -106,7 +106,7 @@ pub async fn delegate(cx: &Cx, delegate: &Delegate, key: Option<&str>) -> Result
 }
 
 /// The refusal of one pair more than an account can hold.
-pub(super) fn too_many_pairs() -> Error {
+pub(in crate::domain) fn too_many_pairs() -> Error {
     super::refused(
         "GRANTS_TOO_MANY",
         format!("the account would hold more than {MOST_PAIRS} kinds of roles; end some first"),

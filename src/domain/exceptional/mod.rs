@@ -10,6 +10,7 @@ pub mod review;
 /// The names of the limits by the hour, as figures and refusals have them.
 pub const LIMITS: [&str; 4] = [open::LIMIT, reveal::LIMIT, check::LIMIT, delegate::LIMIT];
 
+pub(super) use delegate::too_many_pairs;
 use xueji_entity::value::{Guarded, Narrative};
 
 use super::refuse_masked;
@@ -40,7 +41,12 @@ pub fn unknown_purpose() -> Error {
 }
 
 /// A text that says why, of so many characters.
-fn reason(field: &'static str, text: &str, least: usize, most: usize) -> Result<Narrative> {
+pub(super) fn reason(
+    field: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) -> Result<Narrative> {
     refuse_masked(field, text)?;
     let reason = Narrative::parse(text)
         .map_err(|error| Error::invalid(field, error.why_en, error.why_zh))?;
@@ -55,6 +61,6 @@ fn reason(field: &'static str, text: &str, least: usize, most: usize) -> Result<
 }
 
 /// A rule that says no.
-fn refused(rule: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+pub(super) fn refused(rule: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Error {
     Error::Refused { rule, why: Why::new(en.into(), zh.into()) }
 }

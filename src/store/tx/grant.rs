@@ -15,6 +15,7 @@ use crate::access::filter::Key;
 use crate::access::table::Reach;
 use crate::error::{Error, Result};
 use crate::store::failed;
+use crate::store::grants::stands;
 
 /// A role at a place, as a duty has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +116,8 @@ impl Tx {
             .from_as("access_grant", "g")
             .and_where(g("ended_at").is_null())
             .and_where(g("until").is_null().or(g("until").gte(today)))
-            .and_where(g("expires_at").is_null().or(g("expires_at").gt(self.now)));
+            .and_where(g("expires_at").is_null().or(g("expires_at").gt(self.now)))
+            .and_where(stands("g", today));
         query
     }
 

@@ -8,6 +8,7 @@
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
 mod facts;
+mod gift;
 mod grant;
 mod limit;
 mod once;
@@ -35,12 +36,14 @@ use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
 pub use facts::Found;
+pub(in crate::store) use gift::place_at;
+pub use gift::{Ground, Receiver, Request, RoleAt, RoleOnFile, Site, Whose};
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
-pub(in crate::store) use trace::{AtDoor, at_door, unattended};
+pub(in crate::store) use trace::{AtDoor, at_door, derived_events, unattended};
 use trace::{Line, Touched, audit, outbox};
 pub use write::NewRow;
 

@@ -324,6 +324,15 @@ pub(super) fn outbox(events: &[(Event, Vec<Key>)], now: DateTime<Utc>) -> Result
     insert_into("outbox", columns, rows)
 }
 
+/// The events of what the server did of itself.
+pub(in crate::store) fn derived_events(
+    events: Vec<Event>,
+    now: DateTime<Utc>,
+) -> Result<InsertStatement> {
+    let events: Vec<_> = events.into_iter().map(|event| (event, Vec::new())).collect();
+    outbox(&events, now)
+}
+
 /// The rows of an event, by ids alone. Rows of several students come with their students, one for
 /// each row.
 fn payload(event: &Event, keys: &[Key]) -> String {

@@ -56,6 +56,8 @@ async fn hasura_10711_inheriting_from_an_inherited_role_loses_restrictions() {
     let roles = source.files.get_mut("roles.csv").unwrap();
     // Principal inherits from reviewer; a deputy from the principal, and an assistant from the deputy.
     roles.push_str("r, deputy, 副职, school\nr, assistant, 助理, school\ng, deputy, principal\ng, assistant, deputy\n");
+    let gives = source.files.get_mut("grants.csv").unwrap();
+    gives.push_str("nobody, deputy, school\nnobody, assistant, school\n");
     let app = App::under(source).await;
     let seed = app.plant(crate::support::seed::Shape::default()).await;
     let policy = app.policy();

@@ -1,5 +1,6 @@
 //! Tests of the shipped policy and of what is refused.
 
+mod grants;
 mod refusals;
 mod shipped;
 
