@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
-use crate::domain::{act, sign_in, sign_in};
 use crate::domain::backup;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
+use crate::domain::{act, sign_in};
 use crate::hangup::Hangup;
 use crate::live;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::store::sign_in::Credential;
 
 /// Failures that are older than this are forgotten.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use xueji_entity::value::PasswordHash;
 
 use crate::config::secret::SecretText;
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::error::{Error, Result, Why};
 use crate::store::Store;
 use crate::store::sign_in::{End, Entry, Known, NewSession, Personal, Said, Visit};

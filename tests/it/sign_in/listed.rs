@@ -36,7 +36,9 @@ async fn own_sessions_are_listed_and_ended_and_no_others() {
     assert_eq!(listed.at("/viewer/lastSignIn/at"), "2026-11-20T04:00:00Z");
     assert!(!listed.at("/viewer/previousSignIn").is_null());
     let id = sessions[1]["id"].as_str().unwrap();
-    assert!(!listed.text.contains(&super::claims(&access(&one))["sid"].as_str().unwrap().to_owned()));
+    assert!(
+        !listed.text.contains(&super::claims(&access(&one))["sid"].as_str().unwrap().to_owned())
+    );
     // Of somebody else the same id leads nowhere.
     let foreign = send(&app, &theirs, END_OWN, json!({ "input": { "id": id } })).await;
     assert_eq!(foreign.code(), "NOT_FOUND");
@@ -67,8 +69,7 @@ async fn an_administrator_lists_and_ends_those_of_others_and_nobody_else_does() 
         assert_eq!(person.query(OF, of.clone()).await.code(), "FORBIDDEN");
         assert_eq!(person.query(END, input.clone()).await.code(), "FORBIDDEN");
     }
-    let administrator =
-        app.stranger().and("administrator", Reach::Anywhere, Place::Anywhere);
+    let administrator = app.stranger().and("administrator", Reach::Anywhere, Place::Anywhere);
     let listed = administrator.query(OF, of).await;
     assert_eq!(listed.at("/accountSessions").as_array().unwrap().len(), 1);
     assert_eq!(listed.at("/accountSessions/0/current"), false);
