@@ -1,5 +1,6 @@
 //! Signing in: by name, password and code; sessions that go on and end; what is asked of passwords; what is on record.
 
+mod command;
 mod entrance;
 mod factor;
 mod listed;

@@ -141,3 +141,31 @@ async fn who_signs_out_is_out_within_a_second_in_every_process() {
     assert_eq!(outs.len(), 2);
     assert_eq!(outs[1].1, "everywhere: 2 ended");
 }
+
+#[tokio::test]
+async fn a_session_that_ends_ends_its_streams_and_leaves_those_of_another() {
+    const ACCESS: &str = "subscription { accessChanged { kind } }";
+    let (app, seed, hand) = App::door(rules()).await;
+    let other = app.other_door(hand).await;
+    let site = app.serve().await;
+    let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
+    let (one, two) = (login.sign_in(&app, GOOD).await, login.sign_in(&app, GOOD).await);
+    let mut ended = site.granted(&access(&one)).await;
+    ended.open(&app, "s", ACCESS, json!({})).await;
+    let mut stays = site.granted(&access(&two)).await;
+    stays.open(&app, "s", ACCESS, json!({})).await;
+    // In another process: nothing but the database tells of it.
+    assert_eq!(other.auth("sign-out", Some(&access(&one)), json!({})).await.status, 200);
+    app.look_at_accounts().await;
+    let message = ended.next().await;
+    assert_eq!(message["type"], "error", "{message}");
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
+    ended.subscribe("again", ACCESS, json!({})).await;
+    let message = ended.next().await;
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
+    assert_eq!(app.streams(), 1);
+    app.auth("sign-out", Some(&access(&two)), json!({ "everywhere": true })).await;
+    app.look_at_accounts().await;
+    let message = stays.next().await;
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
+}
