@@ -31,6 +31,7 @@ mod m20260901_000018_answers;
 mod m20260901_000019_data_key;
 mod m20260901_000020_seal;
 mod m20260901_000021_sign_in;
+mod m20260901_000023_retired_secret;
 mod shape;
 mod version;
 
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000019_data_key::Migration),
             Box::new(m20260901_000020_seal::Migration),
             Box::new(m20260901_000021_sign_in::Migration),
+            Box::new(m20260901_000023_retired_secret::Migration),
         ]
     }
 }

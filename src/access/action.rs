@@ -28,6 +28,20 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `account.create`: makes an account, and a code by which its password is set.
+    AccountCreate,
+    /// `account.disable`: bars an account, and ends its sessions.
+    AccountDisable,
+    /// `account.enable`: lets an account sign in again.
+    AccountEnable,
+    /// `account.reset`: withdraws the password of somebody else, and makes a code for a new one.
+    AccountReset,
+    /// `account.senior`: the right to do so with the account of somebody whose role is held over a whole school.
+    AccountSenior,
+    /// `client.create`: registers a program of another system.
+    ClientCreate,
+    /// `client.rotate`: gives a program a new secret.
+    ClientRotate,
 }
 
 impl Action {
@@ -46,6 +60,13 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::AccountCreate => "account.create",
+            Self::AccountDisable => "account.disable",
+            Self::AccountEnable => "account.enable",
+            Self::AccountReset => "account.reset",
+            Self::AccountSenior => "account.senior",
+            Self::ClientCreate => "client.create",
+            Self::ClientRotate => "client.rotate",
         }
     }
 
@@ -63,7 +84,14 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
-            | Self::IdentityNumberCheck => true,
+            | Self::IdentityNumberCheck
+            | Self::AccountCreate
+            | Self::AccountDisable
+            | Self::AccountEnable
+            | Self::AccountReset
+            | Self::AccountSenior
+            | Self::ClientCreate
+            | Self::ClientRotate => true,
         }
     }
 }
@@ -82,4 +110,11 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::AccountCreate.name(),
+    Action::AccountDisable.name(),
+    Action::AccountEnable.name(),
+    Action::AccountReset.name(),
+    Action::AccountSenior.name(),
+    Action::ClientCreate.name(),
+    Action::ClientRotate.name(),
 ];

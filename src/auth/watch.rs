@@ -146,8 +146,7 @@ impl Watch {
                     });
                     continue;
                 };
-                let session = Session::new(*account, holding.grants, Arc::clone(policy), today);
-                let session = Arc::new(session.of_program(holding.program));
+                let session = Arc::new(holding.session(*account, policy, today));
                 entry.standing.send_if_modified(|standing| {
                     if let Standing::Holds(known) = standing
                         && same(known, &session)
@@ -166,10 +165,11 @@ impl Watch {
     }
 }
 
-/// True when two readings say the same: policy, day and grants.
+/// True when two readings say the same: policy, day, grants and the bounds of a program.
 fn same(one: &Session, other: &Session) -> bool {
     Arc::ptr_eq(&one.policy, &other.policy)
         && one.today == other.today
+        && one.bounds == other.bounds
         && same_grants(&one.grants, &other.grants)
 }
 

@@ -118,6 +118,12 @@ pub struct Flags {
         reason = "a doc comment on a flattened group would replace the help text of the command"
     )]
     #[command(flatten)]
+    pub accounts: AccountFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
     pub backup: BackupFlags,
 }
 
@@ -412,6 +418,17 @@ limits! {
     review_days: "review-days", "XUEJI_REVIEW_DAYS";
     /// Most days of a substitution, at most 366 [default: 31]
     delegation_days: "delegation-days", "XUEJI_DELEGATION_DAYS";
+}
+
+limits! {
+    /// Times of codes and secrets that accounts are given.
+    AccountFlags, "Accounts";
+    /// Days in which a code for a first or a new password may be used, at most 92 [default: 14]
+    activation_days: "accounts-activation-days", "XUEJI_ACCOUNTS_ACTIVATION_DAYS";
+    /// Days until the registration of a program ends where no day is named, at most 1096 [default: 365]
+    client_days: "accounts-client-days", "XUEJI_ACCOUNTS_CLIENT_DAYS";
+    /// Hours for which the earlier secret of a program is good after its rotation, at most 168 [default: 24]
+    overlap_hours: "accounts-overlap-hours", "XUEJI_ACCOUNTS_OVERLAP_HOURS";
 }
 
 impl Flags {

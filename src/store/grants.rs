@@ -2,16 +2,19 @@
 //! from them. Nothing here reads a pupil.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use ipnet::IpNet;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
-use sea_orm::{ActiveEnum, DbBackend};
+use sea_orm::{ActiveEnum, DbBackend, QueryResult};
 use uuid::Uuid;
 use xueji_entity::account::AccountKind;
 use xueji_entity::value::AccountId;
 
 use super::{Store, failed};
-use crate::access::caller::{Grant, Place};
+use crate::access::caller::{Bounds, Grant, Place, Session, WRITE};
 use crate::access::place::among;
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
@@ -22,8 +25,19 @@ use crate::error::Result;
 pub struct Holding {
     /// Whether it is that of a program of another system.
     pub program: bool,
-    /// The grants that hold now.
+    /// The grants that hold now; of a registered program, those of its scopes alone.
     pub grants: Vec<Grant>,
+    /// What bounds a registered program.
+    pub bounds: Option<Arc<Bounds>>,
+}
+
+impl Holding {
+    /// What the account holds as the session that its requests are answered under.
+    pub fn session(self, account: AccountId, policy: &Arc<Policy>, today: NaiveDate) -> Session {
+        Session::new(account, self.grants, Arc::clone(policy), today)
+            .of_program(self.program)
+            .within(self.bounds)
+    }
 }
 
 impl Store {
@@ -78,7 +92,11 @@ impl Store {
             .expr_as(col("delegated_from_id"), "c11")
             .expr_as(Expr::col(("a", "id")), "c12")
             .expr_as(Expr::col(("a", "kind")), "c13")
+            .expr_as(Expr::col(("k", "scopes")), "c14")
+            .expr_as(Expr::col(("k", "expires_at")), "c15")
+            .expr_as(Expr::col(("k", "allowed_addresses")), "c16")
             .from_as("account", "a")
+            .join_as(sea_orm::JoinType::LeftJoin, "api_client", "k", registration("a"))
             .join_as(
                 sea_orm::JoinType::LeftJoin,
                 "access_grant",
@@ -93,6 +111,7 @@ impl Store {
             )
             .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
             .and_where(Expr::col(("a", "disabled")).eq(false))
+            .and_where(registered(now))
             .union(UnionType::All, opened(&wanted, self.backend(), today, now));
         let program = AccountKind::Client.to_value();
         let mut found: HashMap<AccountId, Holding> = HashMap::new();
@@ -100,13 +119,23 @@ impl Store {
             let key = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
             let account: Uuid = row.try_get_by_index(12).map_err(failed)?;
             let kind: String = row.try_get_by_index(13).map_err(failed)?;
+            let scopes: Option<String> = row.try_get_by_index(14).map_err(failed)?;
             let holding = found.entry(AccountId::from_uuid(account)).or_default();
             holding.program = kind == program;
+            if let Some(scopes) = &scopes
+                && holding.bounds.is_none()
+            {
+                holding.bounds = Some(Arc::new(bounds(row, scopes)?));
+            }
             // An account without grants is one row of nulls.
             let Some(id) = key(0)? else { continue };
             let role: String = row.try_get_by_index(1).map_err(failed)?;
             let reach: String = row.try_get_by_index(2).map_err(failed)?;
             let Some(reach) = Reach::from_word(&reach) else { continue };
+            // The one place at which the scopes of a program narrow what it holds.
+            if scopes.as_ref().is_some_and(|scopes| !names(scopes, &role)) {
+                continue;
+            }
             // A role that the policy does not know grants nothing.
             let Some(role) = policy.roles.id(&role) else { continue };
             let place = match reach {
@@ -133,6 +162,34 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Whether the scopes of a program name this one.
+fn names(scopes: &str, scope: &str) -> bool {
+    scopes.split(' ').any(|named| named == scope)
+}
+
+/// The registration, under `k`, of the account under an alias.
+fn registration(account: &'static str) -> Expr {
+    Expr::col(("k", "id")).equals((account, "id"))
+}
+
+/// A registration that there is has not ended.
+fn registered(now: DateTime<Utc>) -> Expr {
+    let end = || Expr::col(("k", "expires_at"));
+    end().is_null().or(end().gt(now))
+}
+
+/// The bounds of a program. A network that cannot be read lets nobody in: it is one of no address.
+fn bounds(row: &QueryResult, scopes: &str) -> Result<Bounds> {
+    let networks: Option<String> = row.try_get_by_index(16).map_err(failed)?;
+    let nowhere = IpNet::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let read = |network: &str| network.parse().unwrap_or(nowhere);
+    Ok(Bounds {
+        write: names(scopes, WRITE),
+        networks: networks.map(|all| all.split(' ').map(read).collect()).unwrap_or_default(),
+        expires_at: row.try_get_by_index(15).map_err(failed)?,
+    })
 }
 
 /// What a grant was given from still holds today.
@@ -172,6 +229,9 @@ fn opened(
         .expr_as(none(), "c11")
         .expr_as(col("account_id"), "c12")
         .expr_as(Expr::col(("o", "kind")), "c13")
+        .expr_as(Expr::col(("k", "scopes")), "c14")
+        .expr_as(Expr::col(("k", "expires_at")), "c15")
+        .expr_as(Expr::col(("k", "allowed_addresses")), "c16")
         .from_as("access_review", "r")
         .join_as(
             sea_orm::JoinType::InnerJoin,
@@ -179,6 +239,8 @@ fn opened(
             "o",
             col("account_id").equals(("o", "id")).and(Expr::col(("o", "disabled")).eq(false)),
         )
+        .join_as(sea_orm::JoinType::LeftJoin, "api_client", "k", registration("o"))
+        .and_where(registered(now))
         .and_where(among(col("account_id"), accounts, backend))
         .and_where(col("expires_at").gt(now))
         .and_where(col("lifecycle").eq("live"))

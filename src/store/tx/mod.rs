@@ -7,6 +7,7 @@
 //! with the rows, or takes everything back. A `Tx` that is dropped takes everything back as well.
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
+pub(in crate::store) mod account;
 mod facts;
 mod grant;
 mod limit;
@@ -34,6 +35,7 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
+pub use account::{Member, NewAccount, NewClient, NewCode, OwnGrant, Person, Subject, Whose};
 pub use facts::Found;
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
@@ -107,6 +109,11 @@ impl Tx {
     /// Who acts.
     pub fn caller(&self) -> &Arc<Caller> {
         &self.caller
+    }
+
+    /// The instant of the act.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
     }
 
     /// The rows of a noun that the action may concern: those under the pairs that hold it.
