@@ -3,6 +3,7 @@
 //! A command that fails ends with one sentence on standard error and exit code 1. Nothing here
 //! decides anything about the registry.
 
+mod accounts;
 mod audit;
 mod backup;
 mod demo;
@@ -53,6 +54,8 @@ enum Command {
     Keys(keys::Args),
     /// Verify that the logs are whole, or print the key that signs their heads
     Audit(audit::Args),
+    /// Make accounts in bulk from a spreadsheet
+    Accounts(accounts::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
             Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Accounts(args) => accounts::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

@@ -17,6 +17,7 @@ pub mod draw;
 pub mod exam;
 mod explain;
 pub mod grants;
+pub mod importing;
 pub mod keys;
 #[cfg(feature = "leaks")]
 mod peek;

@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod create;
+pub mod import;
 pub mod manage;
 pub mod secret;
 

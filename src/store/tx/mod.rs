@@ -44,6 +44,7 @@ pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
 pub(in crate::store) use trace::unattended;
 use trace::{Line, Touched, audit, outbox};
+pub(in crate::store) use trace::{Made, made};
 pub use write::NewRow;
 
 /// Events that one statement writes.
