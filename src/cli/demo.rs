@@ -168,6 +168,7 @@ impl Keys {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             leeway: std::time::Duration::from_secs(30),
+            signing_key: None,
         };
         Ok(KeySet::new(&settings, 4 << 20)?)
     }

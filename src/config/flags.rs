@@ -113,6 +113,21 @@ pub struct Flags {
     )]
     #[command(flatten)]
     pub exceptional: ExceptionalFlags,
+    /// Roles whose holders need a second factor to sign in; repeatable [default: none]
+    #[arg(
+        help_heading = "Sign-in",
+        long,
+        env = "XUEJI_SECOND_FACTOR_ROLES",
+        value_delimiter = ',',
+        value_name = "ROLE"
+    )]
+    pub second_factor_roles: Vec<String>,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub sign_in: SignInFlags,
     #[expect(
         missing_docs,
         reason = "a doc comment on a flattened group would replace the help text of the command"
@@ -274,6 +289,17 @@ pub struct JwtFlags {
         value_name = "SECONDS"
     )]
     pub leeway_seconds: Option<u64>,
+    /// File with the key that signs the tokens of those who sign in here: Ed25519 in PKCS#8 PEM
+    // A key itself is written here by mistake: it is taken as a value, so that no refusal quotes it.
+    #[arg(
+        help_heading = "Tokens",
+        long = "jwt-signing-key-file",
+        allow_hyphen_values = true,
+        env = "XUEJI_JWT_SIGNING_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub signing_key_file: Option<SecretText>,
 }
 
 /// One key that verifies tokens. Exactly one of `key` and `file` is given.
@@ -429,6 +455,39 @@ limits! {
     client_days: "accounts-client-days", "XUEJI_ACCOUNTS_CLIENT_DAYS";
     /// Hours for which the earlier secret of a program is good after its rotation, at most 168 [default: 24]
     overlap_hours: "accounts-overlap-hours", "XUEJI_ACCOUNTS_OVERLAP_HOURS";
+}
+
+limits! {
+    /// What is asked of passwords, how long sessions last, what failures lead to.
+    SignInFlags, "Sign-in";
+    /// Minutes for which an access token holds, at most 60 [default: 10]
+    access_minutes: "access-minutes", "XUEJI_ACCESS_MINUTES";
+    /// Minutes without use after which a session ends [default: 120]
+    idle_minutes: "idle-minutes", "XUEJI_IDLE_MINUTES";
+    /// Minutes that a session lasts at most [default: 720]
+    session_minutes: "session-minutes", "XUEJI_SESSION_MINUTES";
+    /// Fewest characters of a password, 6 to 128 [default: 10]
+    password_length: "password-length", "XUEJI_PASSWORD_LENGTH";
+    /// Kinds of characters in a password, of small letters, capitals, digits and others [default: 3]
+    password_classes: "password-classes", "XUEJI_PASSWORD_CLASSES";
+    /// Replaced passwords that are not chosen again, at most 24 [default: 5]
+    password_history: "password-history", "XUEJI_PASSWORD_HISTORY";
+    /// Days after which a password must be changed, 0 for never [default: 0]
+    password_days: "password-days", "XUEJI_PASSWORD_DAYS";
+    /// Failed sign-ins after which an account is locked for a while [default: 5]
+    lock_after: "lock-after", "XUEJI_LOCK_AFTER";
+    /// Seconds of the first lock; each failure after it doubles them [default: 60]
+    lock_seconds: "lock-seconds", "XUEJI_LOCK_SECONDS";
+    /// Most seconds of a lock [default: 3600]
+    lock_most_seconds: "lock-most-seconds", "XUEJI_LOCK_MOST_SECONDS";
+    /// Memory of one password hash (Argon2id) in KiB, at least 8192 [default: 19456]
+    hash_memory_kib: "hash-memory-kib", "XUEJI_HASH_MEMORY_KIB";
+    /// Passes of one password hash [default: 2]
+    hash_passes: "hash-passes", "XUEJI_HASH_PASSES";
+    /// Lanes of one password hash [default: 1]
+    hash_lanes: "hash-lanes", "XUEJI_HASH_LANES";
+    /// Password hashes computed at once; others wait [default: 4]
+    hashes_at_once: "hashes-at-once", "XUEJI_HASHES_AT_ONCE";
 }
 
 impl Flags {

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod live;
 pub mod policy;
 pub mod score;
+pub mod sign_in;
 pub mod statistics;
 
 use std::sync::Arc;

@@ -2,19 +2,18 @@
 //! from them. Nothing here reads a pupil.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use ipnet::IpNet;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
-use sea_orm::{ActiveEnum, DbBackend, QueryResult};
+use sea_orm::{ActiveEnum, DbBackend};
 use uuid::Uuid;
 use xueji_entity::account::AccountKind;
 use xueji_entity::value::AccountId;
 
+use super::sign_in::{bounds, scopes_name};
 use super::{Store, failed};
-use crate::access::caller::{Bounds, Grant, Place, Session, WRITE};
+use crate::access::caller::{Bounds, Grant, Place, Session};
 use crate::access::place::among;
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
@@ -125,7 +124,9 @@ impl Store {
             if let Some(scopes) = &scopes
                 && holding.bounds.is_none()
             {
-                holding.bounds = Some(Arc::new(bounds(row, scopes)?));
+                let networks: Option<String> = row.try_get_by_index(16).map_err(failed)?;
+                let end = row.try_get_by_index(15).map_err(failed)?;
+                holding.bounds = Some(Arc::new(bounds(scopes, networks.as_deref(), end)));
             }
             // An account without grants is one row of nulls.
             let Some(id) = key(0)? else { continue };
@@ -133,7 +134,7 @@ impl Store {
             let reach: String = row.try_get_by_index(2).map_err(failed)?;
             let Some(reach) = Reach::from_word(&reach) else { continue };
             // The one place at which the scopes of a program narrow what it holds.
-            if scopes.as_ref().is_some_and(|scopes| !names(scopes, &role)) {
+            if scopes.as_ref().is_some_and(|scopes| !scopes_name(scopes, &role)) {
                 continue;
             }
             // A role that the policy does not know grants nothing.
@@ -164,11 +165,6 @@ impl Store {
     }
 }
 
-/// Whether the scopes of a program name this one.
-fn names(scopes: &str, scope: &str) -> bool {
-    scopes.split(' ').any(|named| named == scope)
-}
-
 /// The registration, under `k`, of the account under an alias.
 fn registration(account: &'static str) -> Expr {
     Expr::col(("k", "id")).equals((account, "id"))
@@ -178,18 +174,6 @@ fn registration(account: &'static str) -> Expr {
 fn registered(now: DateTime<Utc>) -> Expr {
     let end = || Expr::col(("k", "expires_at"));
     end().is_null().or(end().gt(now))
-}
-
-/// The bounds of a program. A network that cannot be read lets nobody in: it is one of no address.
-fn bounds(row: &QueryResult, scopes: &str) -> Result<Bounds> {
-    let networks: Option<String> = row.try_get_by_index(16).map_err(failed)?;
-    let nowhere = IpNet::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let read = |network: &str| network.parse().unwrap_or(nowhere);
-    Ok(Bounds {
-        write: names(scopes, WRITE),
-        networks: networks.map(|all| all.split(' ').map(read).collect()).unwrap_or_default(),
-        expires_at: row.try_get_by_index(15).map_err(failed)?,
-    })
 }
 
 /// What a grant was given from still holds today.

@@ -27,6 +27,7 @@ pub mod reached;
 pub mod read;
 pub mod relay;
 pub mod reviews;
+pub mod sign_in;
 pub mod snapshot;
 pub mod sole;
 mod sql;

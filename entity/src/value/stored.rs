@@ -16,7 +16,7 @@ impl PasswordHash {
     }
 
     /// The text, for verification alone.
-    pub fn expose(&self) -> &str {
+    pub fn as_phc(&self) -> &str {
         &self.0
     }
 }

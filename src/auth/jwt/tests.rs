@@ -27,6 +27,7 @@ fn settings(keys: Vec<KeySpec>) -> Jwt {
         issuer: "https://id.example".into(),
         audience: "xueji".into(),
         leeway: Duration::from_secs(5),
+        signing_key: None,
     }
 }
 

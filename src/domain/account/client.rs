@@ -19,6 +19,7 @@ use crate::config::secret::SecretText;
 use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::error::{Error, Result};
+use crate::store::sign_in::End;
 use crate::store::tx::{NewAccount, NewClient, Subject, Tx, Whose};
 
 /// Most days of a registration.
@@ -247,7 +248,7 @@ impl Act for Rotate<'_> {
             ));
         }
         if self.former_until <= now {
-            tx.end_sessions_of(account, "administrator").await?;
+            tx.end_sessions_of(account, End::Administrator).await?;
         }
         Ok(Done { account })
     }

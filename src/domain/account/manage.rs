@@ -12,11 +12,8 @@ use crate::config::secret::SecretText;
 use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::error::Result;
+use crate::store::sign_in::End;
 use crate::store::tx::{NewCode, Subject, Tx, Whose};
-
-/// Why sessions end, as they keep it.
-const DISABLED: &str = "disabled";
-const ADMINISTRATOR: &str = "administrator";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Done {
@@ -46,7 +43,7 @@ impl Act for Disable<'_> {
     async fn write(&self, tx: &mut Tx, subject: Subject) -> Result<Done> {
         let account = subject.account;
         tx.bar(account, true).await?;
-        tx.end_sessions_of(account, DISABLED).await?;
+        tx.end_sessions_of(account, End::Disabled).await?;
         tx.withdraw_codes(account).await?;
         Ok(Done { account })
     }
@@ -137,7 +134,7 @@ impl Act for Reset<'_> {
     async fn write(&self, tx: &mut Tx, subject: Subject) -> Result<Done> {
         let account = subject.account;
         tx.withdraw_password(account, self.factor).await?;
-        tx.end_sessions_of(account, ADMINISTRATOR).await?;
+        tx.end_sessions_of(account, End::Administrator).await?;
         tx.make_code(&NewCode { account, ..self.code.clone() }).await?;
         Ok(Done { account })
     }

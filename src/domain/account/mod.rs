@@ -5,11 +5,13 @@
 //! A code or secret is told once, in the answer of the act that made it, and kept as a hash alone: acts that make one
 //! take no key for a repetition.
 
+pub mod activate;
 pub mod client;
 pub mod create;
 pub mod import;
 pub mod manage;
 pub mod secret;
+pub mod token;
 
 use std::borrow::Cow;
 

@@ -193,6 +193,7 @@ impl Site {
             issuer: ISSUER.into(),
             audience: "xueji".into(),
             leeway: Duration::from_secs(1),
+            signing_key: None,
         };
         let keys = Arc::new(KeySet::new(&jwt, 1 << 16).unwrap());
         let schema = Schema::build(Query, Mutation, EmptySubscription).limit_depth(5).finish();

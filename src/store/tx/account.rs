@@ -23,6 +23,7 @@ use crate::access::table::Reach;
 use crate::access::view::Hangs;
 use crate::error::Result;
 use crate::store::failed;
+use crate::store::sign_in::End;
 
 /// Somebody on file to whom an account may be given.
 #[derive(Clone, Debug)]
@@ -621,7 +622,7 @@ impl Tx {
     pub async fn first_password(&mut self, account: Uuid, hash: PasswordHash) -> Result<()> {
         let columns = names(&["id", "password_hash", "changed_at", "must_change", "failures"]);
         let values: Vec<Value> =
-            vec![account.into(), hash.expose().into(), self.now.into(), true.into(), 0_i64.into()];
+            vec![account.into(), hash.as_phc().into(), self.now.into(), true.into(), 0_i64.into()];
         self.execute(&insert_into("credential", columns, [values])?).await.map(|_count| ())
     }
 
@@ -639,13 +640,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends the sessions of an account, for this reason.
-    pub async fn end_sessions_of(&mut self, account: Uuid, reason: &'static str) -> Result<()> {
+    /// Ends the sessions of an account.
+    pub async fn end_sessions_of(&mut self, account: Uuid, why: End) -> Result<()> {
         let mut update = Query::update();
         update
             .table("login_session")
             .value("ended_at", Expr::val(self.now))
-            .value("end_reason", Expr::val(reason))
+            .value("end_reason", Expr::val(why.word()))
             .and_where(Expr::col("account_id").eq(Expr::val(account)))
             .and_where(Expr::col("ended_at").is_null());
         self.execute(&update).await.map(|_count| ())
@@ -653,6 +654,20 @@ impl Tx {
 
     /// Withdraws the password of an account, and its second factor where that is lost as well.
     pub async fn withdraw_password(&mut self, account: Uuid, factor: bool) -> Result<()> {
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col("password_hash"), "c0")
+            .from("credential")
+            .and_where(Expr::col("id").eq(Expr::val(account)))
+            .and_where(Expr::col("password_hash").is_not_null());
+        if let Some(row) = self.select(&query).await?.first() {
+            // What was withdrawn is not chosen again.
+            let former: String = row.try_get_by_index(0).map_err(failed)?;
+            let columns = names(&["id", "account_id", "hash", "at"]);
+            let values: Vec<Value> =
+                vec![Uuid::now_v7().into(), account.into(), former.into(), self.now.into()];
+            self.execute(&insert_into("password_history", columns, [values])?).await?;
+        }
         let mut update = Query::update();
         update
             .table("credential")

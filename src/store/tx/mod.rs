@@ -42,7 +42,7 @@ pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
-pub(in crate::store) use trace::unattended;
+pub(in crate::store) use trace::{AtDoor, at_door, unattended};
 use trace::{Line, Touched, audit, outbox};
 pub(in crate::store) use trace::{Made, made};
 pub use write::NewRow;

@@ -299,6 +299,48 @@ pub(in crate::store) fn made(
     insert_into("audit", Log::Audit.columns(), lines)
 }
 
+/// What somebody did at the door, where there are no grants yet to act under.
+pub(in crate::store) struct AtDoor<'a> {
+    pub(in crate::store) action: &'a str,
+    pub(in crate::store) outcome: AuditOutcome,
+    /// Whose account; none for a name that nobody has. The name itself stands nowhere.
+    pub(in crate::store) account: Option<Uuid>,
+    /// The table and the row that it was about.
+    pub(in crate::store) row: Option<(&'static str, Uuid)>,
+    /// The names of the columns that were set, with blanks between.
+    pub(in crate::store) columns: Option<&'static str>,
+    pub(in crate::store) detail: Option<&'a str>,
+    pub(in crate::store) request_id: &'a str,
+    pub(in crate::store) client: Option<std::net::IpAddr>,
+}
+
+/// The audit line of an act at the door: sign-ins that succeed and fail, sessions, passwords, second factors.
+pub(in crate::store) fn at_door(
+    keys: &LogKeys,
+    said: &AtDoor<'_>,
+    now: DateTime<Utc>,
+) -> Result<InsertStatement> {
+    let line = vec![
+        Datum::Uuid(Some(Uuid::now_v7())),
+        Datum::Instant(now),
+        Datum::Uuid(said.account),
+        Datum::text(said.action),
+        Datum::text(said.outcome.to_value()),
+        Datum::Text(said.row.map(|(noun, _)| noun.to_owned())),
+        Datum::Uuid(said.row.map(|(_, id)| id)),
+        Datum::Uuid(None),
+        Datum::Text(said.columns.map(str::to_owned)),
+        Datum::Text(None),
+        Datum::text(said.request_id),
+        Datum::Text(said.detail.map(str::to_owned)),
+        Datum::Text(None),
+        Datum::Text(None),
+        Datum::Text(None),
+        Datum::Text(said.client.map(|client| client.to_string())),
+    ];
+    written(keys, line)
+}
+
 /// A line with its code, ready to be put into the log.
 fn written(keys: &LogKeys, line: Vec<Datum>) -> Result<InsertStatement> {
     insert_into("audit", Log::Audit.columns(), [coded(keys, Log::Audit, line)?])

@@ -122,6 +122,7 @@ async fn openfga_cve_2026_55689_an_unset_audience_skips_the_check() {
         issuer: ISSUER.to_owned(),
         audience: audience.to_owned(),
         leeway: Duration::from_secs(5),
+        signing_key: None,
     };
     let refused = KeySet::new(&settings(""), 1 << 20).expect_err("no audience, no server");
     assert!(refused.to_string().contains("audience"), "{refused}");

@@ -311,6 +311,7 @@ impl App {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             leeway: Duration::from_secs(5),
+            signing_key: None,
         };
         let verifier = Arc::new(KeySet::new(&settings, 1 << 20).unwrap());
         let options =
