@@ -8,8 +8,6 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Name, Request, Response, Value};
 use indexmap::IndexMap;
-use uuid::Uuid;
-use xueji_entity::value::AccountId;
 
 use crate::access::caller::{Caller, Session, WRITE};
 use crate::access::disclosure::Record;
@@ -17,7 +15,7 @@ use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::policy::Policy;
 use crate::auth::jwt::Claims;
-use crate::auth::sessions::Sessions;
+use crate::auth::sessions::{Key, Sessions};
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
 use crate::config::settings::{Accounts, Exceptional, Nights};
@@ -27,10 +25,12 @@ use crate::domain::live::Hub;
 use crate::domain::policy::Keeper;
 use crate::domain::statistics::snapshot;
 use crate::domain::{Budget, Cx};
+use crate::doorway::{Doorway, First, key_of};
 use crate::error::{Error, Result, Why};
 use crate::graphql::error::without_caller;
 use crate::graphql::{Limits, REGISTRY, XuejiSchema, build_schema};
 use crate::http::accept;
+use crate::http::auth::{Ask, NotLetIn, Told, Visit};
 use crate::http::backend::{AuthFailure, Backend, Operation, Readiness, RequestMeta, Steps};
 use crate::http::client::Client;
 use crate::live;
@@ -55,6 +55,7 @@ pub struct App {
     nights: Nights,
     heads: Option<PathBuf>,
     backups: Option<Arc<Backups>>,
+    pub(crate) doorway: Option<Doorway>,
 }
 
 impl std::fmt::Debug for App {
@@ -88,7 +89,20 @@ impl App {
             heads: None,
             nights: Nights::default(),
             backups: None,
+            doorway: None,
         }
+    }
+
+    /// Where people sign in here: under these rules, with tokens of this key.
+    #[must_use]
+    pub fn with_doorway(mut self, doorway: Option<Doorway>) -> Self {
+        self.doorway = doorway;
+        self
+    }
+
+    /// Where people sign in, if they do so here.
+    pub fn doorway(&self) -> Option<&Doorway> {
+        self.doorway.as_ref()
     }
 
     /// The same under a policy that is published, watched and followed.
@@ -234,9 +248,24 @@ impl App {
         Ok((cx, meter))
     }
 
-    /// What an account holds now.
-    pub(crate) async fn session(&self, account: AccountId) -> Result<Arc<Session>> {
-        self.sessions.of(account, &self.store, &self.policy(), self.clock).await
+    /// What an account holds now, in the session that its token names.
+    pub(crate) async fn session(&self, key: Key) -> Result<Arc<Session>> {
+        let session = self.sessions.of(key, &self.store, &self.policy(), self.clock).await?;
+        self.admit(&session)?;
+        Ok(session)
+    }
+
+    /// The same for who was let in before.
+    pub(crate) async fn session_again(&self, session: &Session) -> Result<Arc<Session>> {
+        self.session((session.account, session.login.map(|login| login.session))).await
+    }
+
+    /// Refuses whoever must change the password, or set up a second factor, before anything else.
+    pub(crate) fn admit(&self, session: &Session) -> Result<()> {
+        match self.doorway.as_ref().and_then(|doorway| doorway.asks_first(session, self.clock)) {
+            Some(first) => Err(first.refused()),
+            None => Ok(()),
+        }
     }
 
     /// Completes an answer: puts on record what it discloses, and says what was redacted. Every answer
@@ -301,17 +330,33 @@ impl Backend for App {
     type Caller = Arc<Session>;
 
     async fn authenticate(&self, claims: Arc<Claims>) -> Result<Arc<Session>, AuthFailure> {
-        let account = claims.sub.parse::<Uuid>().map_err(|_detail| AuthFailure::UnknownAccount)?;
-        self.session(AccountId::from_uuid(account)).await.map_err(|error| {
-            if matches!(error, Error::Unauthenticated) {
-                AuthFailure::UnknownAccount
-            } else if matches!(error, Error::Unavailable) {
-                AuthFailure::Unavailable
-            } else {
+        let key = key_of(&claims).ok_or(AuthFailure::UnknownAccount)?;
+        self.session(key).await.map_err(|error| match error {
+            Error::Unauthenticated if key.1.is_some() => AuthFailure::Revoked,
+            Error::Unauthenticated => AuthFailure::UnknownAccount,
+            Error::Unavailable => AuthFailure::Unavailable,
+            Error::Refused { rule, .. } if rule == First::Password.code() => {
+                AuthFailure::PasswordFirst
+            }
+            Error::Refused { rule, .. } if rule == First::Factor.code() => AuthFailure::FactorFirst,
+            error @ (Error::NotFound { .. }
+            | Error::Forbidden { .. }
+            | Error::Invalid { .. }
+            | Error::Refused { .. }
+            | Error::Conflict { .. }
+            | Error::Limit { .. }
+            | Error::Internal(_)) => {
                 tracing::error!(error = format!("{error:#}"), "reading an account failed");
                 AuthFailure::Internal
             }
         })
+    }
+
+    async fn at_door(&self, ask: Ask, visit: Visit) -> Result<Told, NotLetIn> {
+        match &self.doorway {
+            Some(doorway) => doorway.answer(self, ask, visit).await,
+            None => Err(NotLetIn::Nowhere),
+        }
     }
 
     fn account(&self, caller: &Arc<Session>) -> String {

@@ -22,5 +22,6 @@ pub mod load;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod doorway;
 pub mod live;
 pub mod upkeep;

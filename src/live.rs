@@ -148,7 +148,7 @@ impl Listening {
 
     /// Tells of an event what the caller may know of it now.
     async fn tell(&mut self, happening: Arc<Happening>) -> Option<Step> {
-        let session = match self.asking.app.session(self.session.account).await {
+        let session = match self.asking.app.session_again(&self.session).await {
             Ok(session) => session,
             Err(Error::Unauthenticated) => {
                 return Some(self.end("account", Error::Unauthenticated));
@@ -176,6 +176,9 @@ impl Listening {
             if !Arc::ptr_eq(&before.policy, &session.policy) {
                 change(What::PolicyChanged);
             }
+        }
+        if let Err(error) = self.asking.app.admit(&session) {
+            return Some(self.end("revoked", error));
         }
         let opening = Arc::new(Occasion::Opening(OnceLock::new()));
         let (_, answer) = self.asking.execute(session, &opening).await?;

@@ -25,15 +25,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "app",
         &[
             "error", "clock", "config", "access", "store", "auth", "domain", "graphql", "http",
-            "live",
+            "live", "doorway",
         ],
     ),
+    ("doorway", &["error", "clock", "config", "access", "store", "auth", "domain", "http", "app"]),
     ("live", &["error", "access", "auth", "domain", "graphql", "http", "app"]),
     (
         "cli",
         &[
             "error", "clock", "config", "access", "store", "auth", "domain", "graphql", "http",
-            "app", "demo", "load", "upkeep",
+            "app", "demo", "doorway", "load", "upkeep",
         ],
     ),
     ("upkeep", &["hangup", "app", "domain", "live"]),

@@ -147,6 +147,21 @@ impl Bounds {
     }
 }
 
+/// The session that a token was given in, as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Its key.
+    pub session: Uuid,
+    /// Whether the password must be changed before anything else.
+    pub must_change: bool,
+    /// When the password was set.
+    pub changed_at: Option<DateTime<Utc>>,
+    /// Whether the account has a second factor.
+    pub factor: bool,
+    /// When the session ends unless it is used.
+    pub until: DateTime<Utc>,
+}
+
 /// What an account holds on one day under one policy.
 #[derive(Debug)]
 pub struct Session {
@@ -166,6 +181,8 @@ pub struct Session {
     pub program: bool,
     /// What bounds a registered program; none for anybody else.
     pub bounds: Option<Arc<Bounds>>,
+    /// The session of the sign-in; none for a token of an issuer without sessions here.
+    pub login: Option<Login>,
     /// More pairs are held than a session can tell apart: nothing is answered then.
     pub overfull: bool,
     purpose: Option<PurposeId>,
@@ -204,6 +221,7 @@ impl Session {
             ends,
             program: false,
             bounds: None,
+            login: None,
             overfull,
             purpose: None,
             plans: Mutex::default(),
@@ -225,9 +243,15 @@ impl Session {
         Self { bounds, ends, ..self }
     }
 
-    /// Whether every grant still holds at this instant, of a day that was checked already.
+    /// The same in the session of a sign-in.
+    #[must_use]
+    pub fn in_login(self, login: Option<Login>) -> Self {
+        Self { login, ..self }
+    }
+
+    /// Whether every grant, and the session of the sign-in, still holds at this instant, of a day that was checked already.
     pub fn holds_at(&self, now: DateTime<Utc>) -> bool {
-        self.ends.is_none_or(|end| now < end)
+        self.ends.is_none_or(|end| now < end) && self.login.is_none_or(|login| now < login.until)
     }
 
     /// Whether one of the roles that are held may state a purpose.
@@ -255,6 +279,7 @@ impl Session {
                 ends: self.ends,
                 program: self.program,
                 bounds: self.bounds.clone(),
+                login: self.login,
                 overfull: self.overfull,
                 purpose: Some(purpose),
                 plans: Mutex::default(),

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 use xueji_entity::value::AccountId;
 
-use super::sessions::Sessions;
-use crate::access::caller::{Grant, Session};
+use super::sessions::{Key, Sessions, login_of};
+use crate::access::caller::{Grant, Login, Session};
 use crate::access::policy::Policy;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -28,7 +29,7 @@ const TOGETHER: usize = 500;
 pub enum Standing {
     /// It holds this.
     Holds(Arc<Session>),
-    /// It is unknown or disabled.
+    /// It is unknown or disabled, or its session has ended.
     Gone,
     /// Nobody knows: it could not be read for too long.
     Unread,
@@ -37,7 +38,7 @@ pub enum Standing {
 /// The accounts that are watched.
 #[derive(Debug, Default)]
 pub struct Watch {
-    accounts: Mutex<HashMap<AccountId, Entry>>,
+    accounts: Mutex<HashMap<Key, Entry>>,
     somebody: Notify,
 }
 
@@ -51,7 +52,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Follower {
     home: Arc<Watch>,
-    account: AccountId,
+    key: Key,
     standing: watch::Receiver<Standing>,
 }
 
@@ -68,10 +69,10 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         let mut accounts = self.home.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = accounts.get_mut(&self.account) {
+        if let Some(entry) = accounts.get_mut(&self.key) {
             entry.followers -= 1;
             if entry.followers == 0 {
-                accounts.remove(&self.account);
+                accounts.remove(&self.key);
             }
         }
     }
@@ -80,9 +81,9 @@ impl Drop for Follower {
 impl Watch {
     /// Begins to watch the account of a session, from what the session says.
     pub fn follow(self: &Arc<Self>, session: &Arc<Session>) -> Follower {
-        let account = session.account;
+        let key = (session.account, session.login.map(|login| login.session));
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = accounts.entry(account).or_insert_with(|| Entry {
+        let entry = accounts.entry(key).or_insert_with(|| Entry {
             followers: 0,
             standing: watch::Sender::new(Standing::Holds(Arc::clone(session))),
         });
@@ -97,7 +98,7 @@ impl Watch {
             standing.mark_changed();
         }
         self.somebody.notify_one();
-        Follower { home: Arc::clone(self), account, standing }
+        Follower { home: Arc::clone(self), key, standing }
     }
 
     /// Waits until somebody is watched.
@@ -129,33 +130,44 @@ impl Watch {
         clock: Clock,
     ) -> Result<()> {
         let (now, today) = (clock.now(), clock.today());
-        let watched: Vec<AccountId> = {
+        let watched: Vec<Key> = {
             let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
             accounts.keys().copied().collect()
         };
         for together in watched.chunks(TOGETHER) {
             let read = Instant::now();
-            let mut holdings = store.holdings(together, policy, today, now).await?;
-            for account in together {
+            // One account may be watched in several sessions.
+            let mut of: Vec<AccountId> = together.iter().map(|(account, _)| *account).collect();
+            of.sort_unstable();
+            of.dedup();
+            let ids: Vec<_> = together.iter().filter_map(|(_, session)| *session).collect();
+            let standings = store.standings(&ids, now).await?;
+            let holdings = store.holdings(&of, policy, today, now).await?;
+            for key in together {
+                let (account, session) = *key;
                 let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(entry) = accounts.get(account) else { continue };
-                let Some(holding) = holdings.remove(account) else {
-                    sessions.forget(*account);
+                let Some(entry) = accounts.get(key) else { continue };
+                let login = session.map(|id| login_of(id, account, &standings));
+                let holding = holdings.get(&account).cloned();
+                let Some(holding) = holding.filter(|_| login.is_none_or(|login| login.is_some()))
+                else {
+                    sessions.forget(*key);
                     entry.standing.send_if_modified(|standing| {
                         !matches!(std::mem::replace(standing, Standing::Gone), Standing::Gone)
                     });
                     continue;
                 };
-                let session = Arc::new(holding.session(*account, policy, today));
+                let session = holding.session(account, policy, today).in_login(login.flatten());
+                let session = Arc::new(session);
                 entry.standing.send_if_modified(|standing| {
                     if let Standing::Holds(known) = standing
                         && same(known, &session)
                     {
                         // The one that is known has its plans ready.
-                        sessions.keep(*account, read, Arc::clone(known));
+                        sessions.keep(*key, read, Arc::clone(known));
                         return false;
                     }
-                    sessions.keep(*account, read, Arc::clone(&session));
+                    sessions.keep(*key, read, Arc::clone(&session));
                     *standing = Standing::Holds(Arc::clone(&session));
                     true
                 });
@@ -165,12 +177,18 @@ impl Watch {
     }
 }
 
-/// True when two readings say the same: policy, day, grants and the bounds of a program.
+/// True when two readings say the same: policy, day, grants, the bounds of a program and what the session asks first.
 fn same(one: &Session, other: &Session) -> bool {
     Arc::ptr_eq(&one.policy, &other.policy)
         && one.today == other.today
         && one.bounds == other.bounds
+        && asked(one.login) == asked(other.login)
         && same_grants(&one.grants, &other.grants)
+}
+
+/// What a session asks of its holder before anything else depends on these.
+fn asked(login: Option<Login>) -> Option<(bool, bool, Option<DateTime<Utc>>)> {
+    login.map(|login| (login.must_change, login.factor, login.changed_at))
 }
 
 /// True when two readings found the same grants, in whatever order.

@@ -13,15 +13,17 @@ use xueji_migration::{Migrator, MigratorTrait, versions};
 
 use super::{documents, load_sample, say, start};
 use crate::app::App;
+use crate::auth::jwt::Claims;
 use crate::auth::jwt::signer::Signer;
-use crate::auth::jwt::{Claims, KeySet};
 use crate::clock::Clock;
 use crate::config::door::Rate;
 use crate::config::flags::Flags;
 use crate::config::secret::{SecretKey, SecretText};
 use crate::config::settings::{self, DataCipher, Database, Jwt, LogFormat};
+use crate::demo::persona::Personas;
 use crate::demo::{Sealer, Size, load};
 use crate::domain::policy::Origin;
+use crate::domain::sign_in::random_password;
 use crate::graphql::Limits;
 use crate::http::backend::Persona;
 use crate::http::serve::{bind, serve, shutdown_signal};
@@ -29,6 +31,7 @@ use crate::http::{Options, log, router};
 use crate::store::codec::Codec;
 use crate::store::connect::connect;
 use crate::store::keys::envelope::EnvelopeCodec;
+use crate::store::sign_in::Visit;
 use crate::upkeep;
 
 const ISSUER: &str = "xueji-demo";
@@ -94,11 +97,11 @@ struct SizeArgs {
 
 /// The keys that the demo makes for itself and keeps in the data folder, readable by the owner only.
 pub(super) struct Keys {
-    signer: Signer,
+    signer: Arc<Signer>,
     pub(super) public_id: SecretKey,
     pub(super) lookup: SecretKey,
     /// In a file of its own, so that `xueji keys` can be pointed at it.
-    master: SecretKey,
+    pub(super) master: SecretKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,7 +140,7 @@ impl Keys {
             write_private(&master, &format!("{}\n", random()))?;
         }
         Ok(Self {
-            signer: Signer::open_or_create(&data.join("jwt.pem"))?,
+            signer: Arc::new(Signer::open_or_create(&data.join("jwt.pem"))?),
             public_id: key(&stored.public_id_key)?,
             lookup: key(&stored.lookup_key)?,
             master: SecretKey::from_file(&master).map_err(anyhow::Error::msg)?,
@@ -158,20 +161,32 @@ impl Keys {
             iat: seconds(now),
             exp: seconds(now + Duration::hours(i64::from(hours))),
             jti: None,
+            sid: None,
         };
         Ok(self.signer.sign(&claims, AUDIENCE)?)
     }
 
-    fn verifier(&self) -> anyhow::Result<KeySet> {
-        let settings = Jwt {
-            keys: vec![self.signer.key_spec()],
+    /// How tokens of the demo are signed and verified.
+    fn jwt(&self) -> Jwt {
+        Jwt {
+            keys: Vec::new(),
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             leeway: std::time::Duration::from_secs(30),
             signing_key: None,
-        };
-        Ok(KeySet::new(&settings, 4 << 20)?)
+        }
     }
+}
+
+/// The one password of the people of a demo, kept beside its registry.
+fn password(data: &Path) -> anyhow::Result<SecretText> {
+    let path = data.join("password");
+    if !path.exists() {
+        write_private(&path, &format!("{}\n", random_password().reveal()))?;
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(SecretText::from(text.trim().to_owned()))
 }
 
 /// 64 random hexadecimal digits.
@@ -268,7 +283,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Limits::from_settings(&limits, true),
     );
     let heads = args.data.join("registry.heads.jsonl");
-    let app = Arc::new(app.under(keeper).keeping_heads(Some(heads)));
+    let doorway =
+        start::doorway(&settings::SignIn::default(), Arc::clone(&keys.signer), &keys.jwt())?;
+    let password = password(&args.data)?;
+    let accounts: Vec<_> = record.personas.0.iter().map(|person| person.account_id).collect();
+    let visit = Visit { request_id: Arc::from("demo"), client: None, agent: None };
+    let door = doorway.door();
+    door.set_demo(app.store(), &visit, clock.now(), &accounts, &password).await?;
+    let app = app.under(keeper).keeping_heads(Some(heads)).with_doorway(Some(doorway));
+    let app = Arc::new(app);
     // Reporting tools are answered from a snapshot: a fresh demo has one at once.
     if app.store().snapshots().await?.is_empty() {
         app.take_snapshot(None).await?;
@@ -284,6 +307,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let Some(listener) = listener else { return Ok(()) };
     introduce(&personas, listen)?;
+    sign_ins(&record.personas, &password, listen)?;
     let options = Options {
         limits: limits.clone(),
         introspection: true,
@@ -291,10 +315,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         personas: Some(personas),
         ..Options::default()
     };
-    let verifier = Arc::new(keys.verifier()?);
+    let verifier = start::verifier(&keys.jwt(), Some(&keys.signer), 4 << 20)?;
+    let verifier = Arc::new(verifier);
     let _upkeep = upkeep::start(&app);
     serve(listener, router(app, verifier, options), &limits, None, shutdown_signal()).await;
     Ok(())
+}
+
+/// Prints how the same people sign in with a password.
+fn sign_ins(
+    people: &Personas,
+    password: &SecretText,
+    listen: std::net::SocketAddr,
+) -> anyhow::Result<()> {
+    let Some(first) = people.0.first() else { return Ok(()) };
+    let logins: Vec<_> = people.0.iter().map(|person| person.login.as_str()).collect();
+    say(format!(
+        "They sign in with the password {} as {}:\ncurl -s http://{listen}/auth/sign-in -H 'Content-Type: \
+         application/json' -d '{}'",
+        password.reveal(),
+        logins.join(", "),
+        serde_json::json!({ "login": first.login, "password": password.reveal() }),
+    ))
 }
 
 /// Prints whom to try the demo as, with a line that works when pasted.

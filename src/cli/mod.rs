@@ -3,6 +3,7 @@
 //! A command that fails ends with one sentence on standard error and exit code 1. Nothing here
 //! decides anything about the registry.
 
+mod account;
 mod accounts;
 mod audit;
 mod backup;
@@ -54,6 +55,8 @@ enum Command {
     Keys(keys::Args),
     /// Verify that the logs are whole, or print the key that signs their heads
     Audit(audit::Args),
+    /// Set the first password of an account
+    Account(account::Args),
     /// Make accounts in bulk from a spreadsheet
     Accounts(accounts::Args),
     /// Sign a token for an account with the data folder's own key
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
             Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Account(args) => account::run(args).await,
             Command::Accounts(args) => accounts::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::start;
 use crate::app::App;
-use crate::auth::jwt::KeySet;
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::domain::backup::Backups;
@@ -26,7 +25,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let flags = args.flags.read()?;
     let settings = flags.settings()?;
     log::start_logging(settings.log_format, &settings.log_filter).map_err(anyhow::Error::msg)?;
-    let keys = Arc::new(KeySet::new(&settings.jwt, settings.limits.token_cache_bytes)?);
+    let signer = start::signer(settings.jwt.signing_key.as_deref())?;
+    let cache = settings.limits.token_cache_bytes;
+    let keys = Arc::new(start::verifier(&settings.jwt, signer.as_deref(), cache)?);
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let origin = start::origin_of(flags.policies.as_deref());
     let policy = start::policy(origin.folder()).await?;
@@ -46,6 +47,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let store = start::store(settings.database_url.reveal(), settings.database, db, codec).await?;
     let keeper = start::keeper(origin, &store, clock).await?;
+    let doorway = match signer {
+        Some(signer) => {
+            start::known_roles(&settings.sign_in, &policy)?;
+            Some(start::doorway(&settings.sign_in, signer, &settings.jwt)?)
+        }
+        None => None,
+    };
     let app = App::new(
         store,
         policy,
@@ -61,7 +69,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_accounts(settings.accounts)
         .with_nights(settings.nights)
         .keeping_heads(settings.audit_heads.clone())
-        .with_backups(backups);
+        .with_backups(backups)
+        .with_doorway(doorway);
     if settings.audit_heads.is_none() {
         tracing::warn!(
             "no file outside the database keeps the heads of the logs: a log that is cut off is not noticed; \

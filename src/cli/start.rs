@@ -10,10 +10,14 @@ use xueji_migration::{Versions, versions};
 use crate::access::action::ACTIONS;
 use crate::access::catalogue::Catalogue;
 use crate::access::policy::Policy;
+use crate::auth::jwt::KeySet;
+use crate::auth::jwt::signer::Signer;
 use crate::clock::Clock;
 use crate::config::secret::SecretKey;
-use crate::config::settings::{Backups, DataCipher, Database};
+use crate::config::settings::{Backups, DataCipher, Database, Jwt, SignIn};
 use crate::domain::policy::{Keeper, Origin, Refusal, in_force};
+use crate::domain::sign_in::Door;
+use crate::doorway::Doorway;
 use crate::graphql::REGISTRY;
 use crate::store::Store;
 use crate::store::codec::Codec;
@@ -124,6 +128,45 @@ pub(super) async fn codec(
 /// What the keys of a database refuse, as a sentence.
 pub(super) fn refused(refusal: KeyRefusal) -> anyhow::Error {
     anyhow::anyhow!("{refusal}.")
+}
+
+/// The key that signs the tokens of those who sign in here, if they do.
+pub(super) fn signer(file: Option<&Path>) -> anyhow::Result<Option<Arc<Signer>>> {
+    Ok(file.map(Signer::open).transpose()?.map(Arc::new))
+}
+
+/// The keys that verify tokens: those of the settings, and that of the sign-ins here, whose tokens name sessions.
+pub(super) fn verifier(
+    jwt: &Jwt,
+    signer: Option<&Signer>,
+    cache_bytes: u64,
+) -> anyhow::Result<KeySet> {
+    let mut jwt = jwt.clone();
+    let Some(signer) = signer else { return Ok(KeySet::new(&jwt, cache_bytes)?) };
+    if jwt.keys.iter().any(|key| key.kid == signer.kid()) {
+        bail!(
+            "Setting jwt.keys cannot be used: the kid {:?} is that of jwt.signing_key_file, which needs no entry.",
+            signer.kid()
+        );
+    }
+    jwt.keys.push(signer.key_spec());
+    Ok(KeySet::new(&jwt, cache_bytes)?.naming_sessions(signer.kid()))
+}
+
+/// Where people sign in.
+pub(super) fn doorway(rules: &SignIn, signer: Arc<Signer>, jwt: &Jwt) -> anyhow::Result<Doorway> {
+    let door = Door::new(rules.clone())?;
+    Ok(Doorway::new(door, signer, jwt.issuer.clone(), jwt.audience.clone()))
+}
+
+/// Refuses roles that the policy does not know: nobody would be asked for a second factor.
+pub(super) fn known_roles(rules: &SignIn, policy: &Policy) -> anyhow::Result<()> {
+    match rules.factor_roles.iter().find(|role| policy.roles.id(role).is_none()) {
+        Some(role) => {
+            bail!("Setting second_factor_roles cannot be used: the policy has no role {role:?}.")
+        }
+        None => Ok(()),
+    }
 }
 
 /// A store over a database that is open.

@@ -151,6 +151,12 @@ pub(super) fn refused(
     response
 }
 
+/// An answer of the door, as JSON.
+pub(super) fn at_door(told: &impl Serialize, language: Language) -> Option<Response> {
+    let body = serde_json::to_vec(told).ok()?;
+    Some(write(StatusCode::OK, Media::Json, language, body))
+}
+
 fn write(status: StatusCode, media: Media, language: Language, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

@@ -9,7 +9,11 @@ use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
-use super::{accept::Language, client::Client};
+use super::{
+    accept::Language,
+    auth::{Ask, NotLetIn, Told, Visit},
+    client::Client,
+};
 use crate::auth::jwt::Claims;
 
 /// The application behind the routes.
@@ -54,6 +58,16 @@ pub trait Backend: Send + Sync + 'static {
         operation: Operation,
         meta: RequestMeta,
     ) -> impl Future<Output = Result<Steps, async_graphql::Response>> + Send;
+
+    /// Answers whoever is at the door: signs in, goes on, signs out, changes what one signs in with. A backend without a
+    /// door of its own says so.
+    fn at_door(
+        &self,
+        _ask: Ask,
+        _visit: Visit,
+    ) -> impl Future<Output = Result<Told, NotLetIn>> + Send {
+        async { Err(NotLetIn::Nowhere) }
+    }
 
     /// Whether the parts that the application needs are there.
     fn ready(&self) -> impl Future<Output = Readiness> + Send;
@@ -109,8 +123,12 @@ pub enum Step {
 pub enum AuthFailure {
     /// No such account, or one that is closed.
     UnknownAccount,
-    /// The token was revoked.
+    /// The token was revoked, or its session has ended.
     Revoked,
+    /// The password must be changed before anything else.
+    PasswordFirst,
+    /// A second factor must be set up before anything else.
+    FactorFirst,
     /// Accounts cannot be read for now.
     Unavailable,
     /// A fault of the server, already logged.

@@ -93,6 +93,18 @@ fn nobody(failure: AuthFailure) -> Refusal {
         AuthFailure::Revoked => {
             unauthenticated("the token was revoked; sign in again", "令牌已被吊销，请重新登录")
         }
+        AuthFailure::PasswordFirst => Refusal::transport(
+            StatusCode::FORBIDDEN,
+            Code::PasswordChangeRequired,
+            "change your password first: POST /auth/password",
+            "请先修改密码：POST /auth/password",
+        ),
+        AuthFailure::FactorFirst => Refusal::transport(
+            StatusCode::FORBIDDEN,
+            Code::SecondFactorRequired,
+            "set up a second factor first: POST /auth/second-factor",
+            "请先设置双因素认证：POST /auth/second-factor",
+        ),
         AuthFailure::Unavailable => unavailable(),
         AuthFailure::Internal => internal(),
     }

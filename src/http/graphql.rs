@@ -101,7 +101,8 @@ async fn run<B: Backend>(
     let params = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
     } else {
-        params::from_json(&read_body(&parts.headers, body, app).await?)?
+        let most = app.options.limits.body_bytes;
+        params::from_json(&read_body(&parts.headers, body, app, most).await?)?
     };
     let mut meta = RequestMeta {
         request_id: request_id.text(),
@@ -183,10 +184,11 @@ pub(super) fn admit<B: Backend>(
 }
 
 /// Reads the body within its size and time.
-async fn read_body<B: Backend>(
+pub(super) async fn read_body<B: Backend>(
     headers: &HeaderMap,
     body: Body,
     app: &App<B>,
+    max: usize,
 ) -> Result<Bytes, Refusal> {
     if !accept::is_json_body(headers) {
         return Err(Refusal::transport(
@@ -197,7 +199,16 @@ async fn read_body<B: Backend>(
         )
         .header(HeaderName::from_static("accept-post"), "application/json"));
     }
-    let max = app.options.limits.body_bytes;
+    read_bytes(headers, body, app, max).await
+}
+
+/// Reads a body of whatever kind within its size and time.
+pub(super) async fn read_bytes<B: Backend>(
+    headers: &HeaderMap,
+    body: Body,
+    app: &App<B>,
+    max: usize,
+) -> Result<Bytes, Refusal> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -245,7 +256,7 @@ pub(super) fn too_slow(limit: Duration) -> Refusal {
     .header(header::RETRY_AFTER, super::RETRY_AFTER_SECONDS)
 }
 
-fn method_not_allowed(allow: &'static str) -> Refusal {
+pub(super) fn method_not_allowed(allow: &'static str) -> Refusal {
     Refusal::transport(
         StatusCode::METHOD_NOT_ALLOWED,
         Code::InvalidInput,

@@ -5,6 +5,7 @@
 
 pub mod accept;
 mod answer;
+pub mod auth;
 pub mod backend;
 mod caller;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod guard;
 pub mod health;
 mod live;
 pub mod log;
+mod oauth;
 mod observe;
 mod origins;
 mod pace;
@@ -97,6 +99,9 @@ pub fn router<B: Backend>(backend: Arc<B>, keys: Arc<KeySet>, options: Options) 
         Arc::new(App { backend, keys, options, documents, crowd, paces, origins: origins.clone() });
     let mut routes = Router::new()
         .route("/graphql", any(graphql::serve::<B>))
+        .route("/auth/{act}", any(auth::serve::<B>))
+        .route("/auth/second-factor/{act}", any(auth::serve::<B>))
+        .route("/oauth/token", any(oauth::serve::<B>))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<B>))
         .route("/metrics", get(health::metrics_text));

@@ -17,6 +17,14 @@ pub enum Code {
     Unauthenticated,
     /// Who it is is known; this they may not do.
     Forbidden,
+    /// The password must be changed before anything else.
+    PasswordChangeRequired,
+    /// A second factor is needed: its code, or that one is set up.
+    SecondFactorRequired,
+    /// A rule says no.
+    RuleRefused,
+    /// Somebody else was quicker.
+    Conflict,
     /// A request or value that does not parse.
     InvalidInput,
     /// Too much of something.
@@ -39,6 +47,10 @@ impl Code {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
+            Self::PasswordChangeRequired => "PASSWORD_CHANGE_REQUIRED",
+            Self::SecondFactorRequired => "SECOND_FACTOR_REQUIRED",
+            Self::RuleRefused => "RULE_REFUSED",
+            Self::Conflict => "CONFLICT",
             Self::InvalidInput => "INVALID_INPUT",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::SyntaxError => "SYNTAX_ERROR",
@@ -80,6 +92,8 @@ enum Beside {
     Limit(&'static str, u64),
     /// The part of the request that is wrong.
     Field(&'static str),
+    /// The rule that says no, and the part of the request that it is about, where it is about one.
+    Rule(&'static str, Option<&'static str>),
 }
 
 impl Refusal {
@@ -125,7 +139,7 @@ impl Refusal {
     pub fn limit(&self) -> Option<(&'static str, u64)> {
         match self.beside.as_deref() {
             Some(Beside::Limit(limit, seconds)) => Some((limit, *seconds)),
-            Some(Beside::Field(_)) | None => None,
+            Some(Beside::Field(_) | Beside::Rule(..)) | None => None,
         }
     }
 
@@ -133,6 +147,12 @@ impl Refusal {
     #[must_use]
     pub fn of_field(self, field: &'static str) -> Self {
         Self { beside: Some(Box::new(Beside::Field(field))), ..self }
+    }
+
+    /// Names the rule that says no, and the part of the request that it is about.
+    #[must_use]
+    pub fn of_rule(self, rule: &'static str, field: Option<&'static str>) -> Self {
+        Self { beside: Some(Box::new(Beside::Rule(rule, field))), ..self }
     }
 
     /// A refusal of a well-formed request whose document cannot be executed.
@@ -200,6 +220,12 @@ impl Refusal {
                 extensions.set("retryAfterSeconds", *seconds);
             }
             Some(Beside::Field(field)) => extensions.set("field", *field),
+            Some(Beside::Rule(rule, field)) => {
+                extensions.set("rule", *rule);
+                if let Some(field) = field {
+                    extensions.set("field", *field);
+                }
+            }
             None => {}
         }
         error

@@ -30,6 +30,7 @@ fn token(folder: &TempDir, account: Uuid) -> String {
         iat: now,
         exp: now + 3_600,
         jti: None,
+        sid: None,
     };
     signer(folder.path()).sign(&claims, "xueji").unwrap()
 }

@@ -30,6 +30,7 @@ fn claims(subject: &str) -> Claims {
         iat: now() - 100,
         exp: now() + 3_600,
         jti: None,
+        sid: None,
     }
 }
 

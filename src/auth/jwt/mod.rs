@@ -36,6 +36,9 @@ pub struct Claims {
     /// Id of the token, for revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// The session that the token was given in; of tokens that were given here alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
 }
 
 impl Claims {
@@ -110,6 +113,8 @@ pub struct KeySet {
     keys: HashMap<String, Key>,
     verified: Cache<[u8; 32], Arc<Claims>, ByBytes>,
     leeway_seconds: u64,
+    /// The key of this deployment, whose tokens may name sessions.
+    own: Option<String>,
 }
 
 struct Key {
@@ -122,7 +127,9 @@ struct ByBytes;
 
 impl Weighter<[u8; 32], Arc<Claims>> for ByBytes {
     fn weight(&self, _: &[u8; 32], claims: &Arc<Claims>) -> u64 {
-        let text = claims.sub.len() + claims.iss.len() + claims.jti.as_ref().map_or(0, String::len);
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let text =
+            claims.sub.len() + claims.iss.len() + optional(&claims.jti) + optional(&claims.sid);
         u64::try_from(text).unwrap_or(u64::MAX).saturating_add(256)
     }
 }
@@ -157,7 +164,13 @@ impl KeySet {
         }
         let items = usize::try_from(cache_bytes / 512).unwrap_or(usize::MAX).max(1);
         let verified = Cache::with_weighter(items, cache_bytes, ByBytes);
-        Ok(Self { keys, verified, leeway_seconds: settings.leeway.as_secs() })
+        Ok(Self { keys, verified, leeway_seconds: settings.leeway.as_secs(), own: None })
+    }
+
+    /// The same where tokens of this key name sessions of this deployment. What others call a session is none of ours.
+    #[must_use]
+    pub fn naming_sessions(self, kid: &str) -> Self {
+        Self { own: Some(kid.to_owned()), ..self }
     }
 
     /// Verifies a token. Revocation and accounts are checked by whoever receives the claims, each time.
@@ -197,10 +210,11 @@ impl KeySet {
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
+        let own = self.own.is_some() && header.kid == self.own;
         let key = header.kid.and_then(|kid| self.keys.get(&kid)).ok_or(TokenError::UnknownKey)?;
         let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation)
             .map_err(|error| refusal(error.kind()))?;
-        let claims = data.claims;
+        let claims = Claims { sid: data.claims.sid.filter(|_| own), ..data.claims };
         if claims.iat > now.saturating_add(self.leeway_seconds) {
             return Err(TokenError::NotYetValid);
         }

@@ -1,7 +1,7 @@
-//! An EdDSA key pair of the server's own, for the demo and `xueji token`.
+//! An EdDSA key pair of the deployment's own: for those who sign in here, for the demo and for `xueji token`.
 //!
-//! The pair is made once, kept in one PKCS#8 file that only its owner may read, and named by its public key. A
-//! production server verifies the tokens of an identity provider and has no signer.
+//! The pair is kept in one PKCS#8 file that only its owner may read, and named by its public key. A server that only
+//! verifies the tokens of an identity provider has no signer.
 
 use std::{fs, io::Write, path::Path};
 
@@ -33,6 +33,16 @@ struct Signed<'a> {
 }
 
 impl Signer {
+    /// Opens the key file, which must be there: servers of one deployment share it.
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        if path.exists() {
+            return Self::open_or_create(path);
+        }
+        let why = "it is not there; `openssl genpkey -algorithm ed25519 -out FILE` makes one, for all servers of a \
+                   deployment";
+        Err(KeyError::File { path: path.display().to_string(), why: why.to_owned() })
+    }
+
     /// Opens the key file, or makes a new key pair where there is none.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
         let fail = |why: String| KeyError::File { path: path.display().to_string(), why };

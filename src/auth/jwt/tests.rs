@@ -54,6 +54,7 @@ fn claims() -> Claims {
         exp: now + 60,
         iat: now,
         jti: None,
+        sid: None,
     }
 }
 

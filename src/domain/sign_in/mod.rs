@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
+use xueji_entity::value::PasswordHash;
 
 use crate::config::secret::SecretText;
 use crate::config::settings::SignIn;
@@ -299,14 +300,50 @@ impl Door {
         account: Uuid,
         password: &SecretText,
     ) -> Result<()> {
-        let missing = || Error::not_found("Account");
-        let known = store.known(account).await?.ok_or_else(missing)?;
+        let known = store.known(account).await?.ok_or_else(|| Error::not_found("Account"))?;
         let person = store.personal(account).await?;
         self.acceptable(store, &known, &person, password).await?;
         let hash = self.hasher.hash(password).await?;
+        self.put(store, visit, now, account, &hash, true).await
+    }
+
+    /// Gives accounts of a demo one password, which none of them must change; those that have one keep it.
+    pub async fn set_demo(
+        &self,
+        store: &Store,
+        visit: &Visit,
+        now: DateTime<Utc>,
+        accounts: &[Uuid],
+        password: &SecretText,
+    ) -> Result<()> {
+        let mut hash = None;
+        for account in accounts {
+            let known = store.known(*account).await?;
+            if known.is_none_or(|known| known.credential.password.is_some()) {
+                continue;
+            }
+            if hash.is_none() {
+                hash = Some(self.hasher.hash(password).await?);
+            }
+            if let Some(hash) = &hash {
+                self.put(store, visit, now, *account, hash, false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        store: &Store,
+        visit: &Visit,
+        now: DateTime<Utc>,
+        account: Uuid,
+        hash: &PasswordHash,
+        must_change: bool,
+    ) -> Result<()> {
         let entry = store.enter(visit, now).await?;
-        let known = entry.known(account).await?.ok_or_else(missing)?;
-        entry.set_password(&known, &hash, true, self.rules.history).await?;
+        let known = entry.known(account).await?.ok_or_else(|| Error::not_found("Account"))?;
+        entry.set_password(&known, hash, must_change, self.rules.history).await?;
         entry.end_sessions(account, None, End::Password).await?;
         let said = Said::done(PASSWORD_SET, account);
         let columns = Some("password_hash must_change");
@@ -459,7 +496,7 @@ impl Door {
         known: Option<&Known>,
         password: &SecretText,
         right: bool,
-    ) -> Result<Option<xueji_entity::value::PasswordHash>> {
+    ) -> Result<Option<PasswordHash>> {
         let hash = known.and_then(|known| known.credential.password.as_ref()).filter(|_| right);
         match hash {
             Some(hash) if self.hasher.outdated(hash) => self.hasher.hash(password).await.map(Some),

@@ -202,8 +202,14 @@ impl Site {
 
     fn token(&self, sub: &str) -> String {
         let now = jsonwebtoken::get_current_timestamp();
-        let claims =
-            Claims { sub: sub.into(), iss: ISSUER.into(), exp: now + 60, iat: now, jti: None };
+        let claims = Claims {
+            sub: sub.into(),
+            iss: ISSUER.into(),
+            exp: now + 60,
+            iat: now,
+            jti: None,
+            sid: None,
+        };
         self.signer.sign(&claims, "xueji").unwrap()
     }
 

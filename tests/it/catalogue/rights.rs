@@ -137,6 +137,7 @@ async fn openfga_cve_2026_55689_an_unset_audience_skips_the_check() {
         iat: now,
         exp: now + 600,
         jti: None,
+        sid: None,
     };
     let body = json!({ "query": "{ students { totalCount } }" }).to_string();
     let right = app.post(Some(&app.sign(&claims)), "en", body.clone()).await;

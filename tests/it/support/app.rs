@@ -478,6 +478,7 @@ impl App {
             iat: now,
             exp: now + 315_360_000,
             jti: None,
+            sid: None,
         })
     }
 

@@ -59,7 +59,8 @@ impl App {
     pub(crate) fn short_lived(&self, sub: String) -> (String, End) {
         let now = Clock::system(chrono_tz::UTC).now();
         let iat = u64::try_from(now.timestamp()).unwrap();
-        let claims = Claims { sub, iss: ISSUER.to_owned(), iat, exp: iat + 6, jti: None };
+        let claims =
+            Claims { sub, iss: ISSUER.to_owned(), iat, exp: iat + 6, jti: None, sid: None };
         let left =
             Duration::from_secs(6) - Duration::from_millis(now.timestamp_subsec_millis().into());
         let timer = tokio::spawn(async move {

@@ -155,7 +155,7 @@ impl Program {
         let now = u64::try_from(Clock::system(chrono_tz::UTC).now().timestamp()).unwrap();
         let sub = uuid::Uuid::from(account).to_string();
         let iss = "issuer".to_owned();
-        let claims = Claims { sub, iss, iat: now, exp: now + 3_600, jti: None };
+        let claims = Claims { sub, iss, iat: now, exp: now + 3_600, jti: None, sid: None };
         self.signer.sign(&claims, "xueji").unwrap()
     }
 }
