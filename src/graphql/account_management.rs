@@ -168,7 +168,7 @@ impl AccountCreateInput {
                 ));
             }
         };
-        Ok(Create { login, who, password: None })
+        Ok(Create { login, who })
     }
 }
 
@@ -216,7 +216,7 @@ impl AccountMutation {
         let Created { account, code, expires_at } = create(cx, &act).await.map_err(refuse)?;
         Ok(AccountCreatePayload {
             account_id: account_id(cx, account).map_err(refuse)?,
-            activation_code: code.map(|code| code.reveal().to_owned()).unwrap_or_default(),
+            activation_code: code.reveal().to_owned(),
             expires_at: Instant(expires_at),
         })
     }

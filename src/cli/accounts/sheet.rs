@@ -47,16 +47,45 @@ fn csv(bytes: &[u8]) -> anyhow::Result<Sheet> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut sheet = Sheet::default();
+    let mut lines = Lines::of(text.as_bytes());
     for record in reader.records() {
         // The library's own message may quote what it read; its place does not.
         let record = record.map_err(|error| {
             let line = error.position().map_or(0, csv::Position::line);
             anyhow::anyhow!("the row at line {line} is no CSV")
         })?;
-        let number = record.position().map_or(0, csv::Position::line);
+        let at = record.position().map_or(0, csv::Position::byte);
+        let number = lines.number(usize::try_from(at).unwrap_or(usize::MAX));
         add(&mut sheet, number, record.iter().map(str::to_owned).collect());
     }
     Ok(sheet)
+}
+
+/// Counts the lines of a text. The library counts a line before the break that ends it is read whole.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t [u8]) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
+    /// The line of the first character from a place on that is no break; places only grow.
+    fn number(&mut self, from: usize) -> u64 {
+        while let Some(byte) = self.text.get(self.at) {
+            let breaks = matches!(byte, b'\n' | b'\r');
+            if self.at >= from && !breaks {
+                break;
+            }
+            let half = *byte == b'\r' && self.text.get(self.at + 1) == Some(&b'\n');
+            self.line += u64::from(breaks && !half);
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 fn xlsx(bytes: Vec<u8>) -> anyhow::Result<Sheet> {

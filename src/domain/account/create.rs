@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xueji_entity::account::AccountKind;
-use xueji_entity::value::{PasswordHash, PersonName};
+use xueji_entity::value::PersonName;
 
 use super::{above, check_login, login_taken, refused, secret};
 use crate::access::action::Action;
@@ -40,8 +40,6 @@ pub struct Create {
     pub login: String,
     /// For whom.
     pub who: For,
-    /// The hash of a first password, where no code is wanted.
-    pub password: Option<PasswordHash>,
 }
 
 /// An account that was made.
@@ -49,8 +47,8 @@ pub struct Create {
 pub struct Created {
     /// The account.
     pub account: Uuid,
-    /// The code by which its owner sets the password, told this once; none where a password was given.
-    pub code: Option<SecretText>,
+    /// The code by which its owner sets the password, told this once.
+    pub code: SecretText,
     /// Until when the code may be used.
     pub expires_at: DateTime<Utc>,
 }
@@ -66,19 +64,15 @@ struct Creating<'c> {
     #[serde(skip)]
     create: &'c Create,
     #[serde(skip)]
-    code: Option<NewCode>,
+    code: NewCode,
 }
 
 /// Makes an account.
 pub async fn create(cx: &Cx, create: &Create) -> Result<Created> {
     check_login("login", &create.login)?;
     let expires_at = code_expires(cx);
-    let (code, new) = if create.password.is_some() {
-        (None, None)
-    } else {
-        let (code, hash) = secret::code();
-        (Some(code), Some(NewCode { account: Uuid::nil(), hash, first: true, expires_at }))
-    };
+    let (code, hash) = secret::code();
+    let new = NewCode { account: Uuid::nil(), hash, first: true, expires_at };
     let Made { account } = cx.act(&Creating { create, code: new }, None).await?;
     Ok(Created { account, code, expires_at })
 }
@@ -103,6 +97,15 @@ fn has_account() -> Error {
         "ACCOUNT_EXISTS",
         "this person has an account already; give a new code for it instead",
         "此人已有账户；请改为为该账户重新发放激活码",
+    )
+}
+
+/// What rests on the register says no more than that to whoever does not read it.
+fn unseen() -> Error {
+    refused(
+        "GUARDIAN_BY_THE_SCHOOL",
+        "this account cannot be made from here; the school, which keeps the register, must look at it",
+        "此账户不能在此建立；请由掌握登记信息的学校办理",
     )
 }
 
@@ -193,12 +196,7 @@ impl Act for Creating<'_> {
         if !rows.is_empty() {
             tx.name_account(&rows, id).await?;
         }
-        if let Some(code) = &self.code {
-            tx.make_code(&NewCode { account: id, ..code.clone() }).await?;
-        }
-        if let Some(hash) = &self.create.password {
-            tx.first_password(id, hash.clone()).await?;
-        }
+        tx.make_code(&NewCode { account: id, ..self.code.clone() }).await?;
         Ok(Made { account: id })
     }
 }
@@ -237,17 +235,20 @@ async fn guardian(tx: &Tx, rows: &[Option<Key>]) -> Result<Owner> {
     if members.len() != keys.len() {
         return Err(not_found());
     }
+    let refused_for = |error: Error| if tx.reads("guardian")? { Err(error) } else { Err(unseen()) };
     if members.iter().any(|member| member.account.is_some()) {
-        return Err(has_account());
+        return refused_for(has_account());
     }
     if members.iter().any(|member| member.custody.is_empty()) {
-        return Err(refused(
+        return refused_for(refused(
             "GUARDIAN_WITHOUT_CUSTODY",
             "there is no guardianship with custody today for one of these rows; an account would see nothing",
             "其中有记录当前没有有效的监护关系；账户将无法查看任何内容",
         ));
     }
-    one_person(&members)?;
+    if let Err(error) = one_person(&members) {
+        return refused_for(error);
+    }
     let name = members.first().map(|member| member.name.clone()).ok_or_else(not_found)?;
     Ok(Owner { kind: AccountKind::Guardian, name, staff: None, student: None, members })
 }

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{
 use sea_orm::{ActiveEnum, QueryResult};
 use uuid::Uuid;
 use xueji_entity::account::AccountKind;
-use xueji_entity::value::{LookupHash, PasswordHash, PersonName, TokenHash};
+use xueji_entity::value::{LookupHash, PersonName, TokenHash};
 
 use super::{Tx, insert_into, names};
 use crate::access::action::Action;
@@ -317,6 +317,11 @@ impl Tx {
         })
     }
 
+    /// Whether whoever acts reads rows of a noun under the pairs that hold the act.
+    pub fn reads(&self, noun: &'static str) -> Result<bool> {
+        Ok(self.caller.session.seeing(self.noun(noun)?) & self.bits() != 0)
+    }
+
     /// Locks rows until the act ends, so that of two acts on them the later one sees what the first has done.
     async fn lock(&self, table: &'static str, condition: Expr) -> Result<()> {
         let mut query = Query::select();
@@ -616,14 +621,6 @@ impl Tx {
             .and_where(Expr::col("account_id").eq(Expr::val(account)))
             .and_where(Expr::col("used_at").is_null());
         self.execute(&update).await.map(|_count| ())
-    }
-
-    /// Gives an account its first password, which must be changed before anything else is done.
-    pub async fn first_password(&mut self, account: Uuid, hash: PasswordHash) -> Result<()> {
-        let columns = names(&["id", "password_hash", "changed_at", "must_change", "failures"]);
-        let values: Vec<Value> =
-            vec![account.into(), hash.as_phc().into(), self.now.into(), true.into(), 0_i64.into()];
-        self.execute(&insert_into("credential", columns, [values])?).await.map(|_count| ())
     }
 
     /// Bars an account, or lets it in again.

@@ -220,6 +220,19 @@ async fn what_cannot_be_an_account_is_refused_with_what_to_do() {
         let refused = create(&registrar, json!({ "login": "visitor", "guardianIds": row })).await;
         assert_eq!(rule(&refused), "GUARDIAN_WITHOUT_CUSTODY", "{}", refused.text);
     }
+    // Who does not read the register is not told what is in it.
+    let administrator = app.administrator();
+    for rows in [
+        json!([guardian_id(&app, students[0], kin[1].id)]),
+        json!([
+            guardian_id(&app, students[0], kin[0].id),
+            guardian_id(&app, students[1], others[0].id)
+        ]),
+    ] {
+        let refused =
+            create(&administrator, json!({ "login": "family", "guardianIds": rows })).await;
+        assert_eq!(rule(&refused), "GUARDIAN_BY_THE_SCHOOL", "{}", refused.text);
+    }
     assert!(refused_in_chinese(&app, &seed, &one).await.contains("已有账户"));
 }
 

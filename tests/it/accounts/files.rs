@@ -33,7 +33,7 @@ impl Scene {
     fn import(&self, file: &str, bytes: &[u8], more: &[&str]) -> Output {
         std::fs::write(self.path(file), bytes).unwrap();
         let url = &self.app.place().url;
-        let lookup = "0c".repeat(32);
+        let lookup = "0c1d".repeat(16);
         let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
         command.args(["accounts", "import", file, "--kind", "staff", "--school", SCHOOL]);

@@ -1,6 +1,8 @@
 //! Accounts as others manage them: who makes, stops and resets whose, what an import does with a file, and what a program
 //! of another system may do. A code or a secret is told once; nobody finds it anywhere else.
 
+mod activate;
+mod clients;
 mod create;
 mod files;
 mod import;

@@ -26,9 +26,11 @@ use xueji::auth::jwt::signer::Signer;
 use xueji::auth::jwt::{Claims, KeySet};
 use xueji::clock::Clock;
 use xueji::config::door::Rate;
-use xueji::config::settings::{Exceptional, Jwt, Limits};
+use xueji::config::settings::{Exceptional, Jwt, Limits, SignIn};
 use xueji::demo::{Sealer, Size, load};
 use xueji::domain::policy::{Keeper, Origin};
+use xueji::domain::sign_in::Door;
+use xueji::doorway::Doorway;
 use xueji::graphql::REGISTRY;
 use xueji::http::{Options, router};
 use xueji::store::Store;
@@ -110,6 +112,8 @@ struct Ground {
     connections: u32,
     /// What a server does beside answering.
     upkeep: bool,
+    /// The rules under which people sign in; none where they do not.
+    door: Option<SignIn>,
 }
 
 impl Ground {
@@ -130,6 +134,7 @@ impl Ground {
             unchecked: Limits::default().unchecked_time,
             connections: 4,
             upkeep: true,
+            door: None,
         }
     }
 }
@@ -146,6 +151,16 @@ impl Hand {
 
     fn clock(self) -> Clock {
         Clock::moved(chrono_tz::Asia::Shanghai, self.0)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(self) -> DateTime<Utc> {
+        self.clock().now()
+    }
+
+    /// Moves it back.
+    pub(crate) fn back(self, by: TimeDelta) {
+        self.on(-by);
     }
 
     /// Moves it on.
@@ -229,6 +244,39 @@ impl App {
         (app, seed)
     }
 
+    /// With a small registry, a door under these rules, and a clock that the test moves.
+    pub(crate) async fn door(rules: SignIn) -> (Self, super::seed::Seed, Hand) {
+        let hand = Hand::at(clock().now());
+        let ground = Ground { door: Some(rules), clock: hand.clock(), ..Ground::new().await };
+        let app = Self::on(ground).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed, hand)
+    }
+
+    /// Another process of the deployment of [`App::door`], by the same clock.
+    pub(crate) async fn other_door(&self, hand: Hand) -> Self {
+        let door = self.app.doorway().map(|doorway| doorway.door().rules().clone());
+        Self::on(Ground { door, clock: hand.clock(), ..self.ground().await }).await
+    }
+
+    /// Where people sign in.
+    pub(crate) fn at_door(&self) -> &Door {
+        self.app.doorway().unwrap().door()
+    }
+
+    /// Posts a body to the door.
+    pub(crate) async fn auth(&self, act: &str, token: Option<&str>, body: Value) -> Answer {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("/auth/{act}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, "test");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// Another process of the same deployment: the same database and keys, and nothing else in common.
     pub(crate) async fn sibling(&self) -> Self {
         Self::on(Ground { policy: Arc::clone(&self.policy), ..self.ground().await }).await
@@ -272,6 +320,7 @@ impl App {
             unchecked,
             connections,
             upkeep,
+            door,
         } = ground;
         super::logs::keep();
         // A server tells who waits for five seconds to come again; a test on a busy machine waits.
@@ -302,6 +351,12 @@ impl App {
             xueji::graphql::Limits::from_settings(&limits, true),
         );
         let app = app.with_exceptional(exceptional).unchecked_for(unchecked);
+        let names_sessions = door.is_some();
+        let doorway = door.map(|rules| {
+            let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
+            Doorway::new(Door::new(rules).unwrap(), Arc::clone(&signer), issuer, audience)
+        });
+        let app = app.with_doorway(doorway);
         let app = Arc::new(match keeper {
             Some(keeper) => app.under(keeper),
             None => app,
@@ -313,7 +368,11 @@ impl App {
             leeway: Duration::from_secs(5),
             signing_key: None,
         };
-        let verifier = Arc::new(KeySet::new(&settings, 1 << 20).unwrap());
+        let verifier = KeySet::new(&settings, 1 << 20).unwrap();
+        let verifier = Arc::new(match names_sessions {
+            true => verifier.naming_sessions(signer.kid()),
+            false => verifier,
+        });
         let options =
             Options { limits: unhurried(limits), introspection: true, ..Options::default() };
         let router = router(Arc::clone(&app), Arc::clone(&verifier), options);
