@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::app::App;
-use crate::domain::act;
 use crate::domain::backup;
 use crate::domain::policy::{Keeper, Occasion, Origin, Refusal};
 use crate::domain::statistics::snapshot::Night;
+use crate::domain::{act, sign_in};
 use crate::hangup::Hangup;
 use crate::live;
 
@@ -164,6 +164,7 @@ async fn reviews(app: Arc<App>) {
 /// look, since whoever collects the figures may begin to listen after the start.
 fn nought() {
     act::count_from_nought();
+    sign_in::count_from_nought();
     metrics::counter!("xueji_purpose_refusals_total").increment(0);
     metrics::counter!("xueji_snapshots_total").increment(0);
     metrics::counter!("xueji_snapshot_failures_total").increment(0);

@@ -28,6 +28,10 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `session.list`: lists the sessions of another account.
+    SessionList,
+    /// `session.end`: ends sessions of another account.
+    SessionEnd,
     /// `account.create`: makes an account, and a code by which its password is set.
     AccountCreate,
     /// `account.disable`: bars an account, and ends its sessions.
@@ -38,6 +42,8 @@ pub enum Action {
     AccountReset,
     /// `account.senior`: the right to do so with the account of somebody whose role is held over a whole school.
     AccountSenior,
+    /// `client.list`: lists the programs of other systems.
+    ClientList,
     /// `client.create`: registers a program of another system.
     ClientCreate,
     /// `client.rotate`: gives a program a new secret.
@@ -60,11 +66,14 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::SessionList => "session.list",
+            Self::SessionEnd => "session.end",
             Self::AccountCreate => "account.create",
             Self::AccountDisable => "account.disable",
             Self::AccountEnable => "account.enable",
             Self::AccountReset => "account.reset",
             Self::AccountSenior => "account.senior",
+            Self::ClientList => "client.list",
             Self::ClientCreate => "client.create",
             Self::ClientRotate => "client.rotate",
         }
@@ -85,11 +94,14 @@ impl Action {
             | Self::GrantDelegate
             | Self::GrantRevoke
             | Self::IdentityNumberCheck
+            | Self::SessionList
+            | Self::SessionEnd
             | Self::AccountCreate
             | Self::AccountDisable
             | Self::AccountEnable
             | Self::AccountReset
             | Self::AccountSenior
+            | Self::ClientList
             | Self::ClientCreate
             | Self::ClientRotate => true,
         }
@@ -110,11 +122,14 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::SessionList.name(),
+    Action::SessionEnd.name(),
     Action::AccountCreate.name(),
     Action::AccountDisable.name(),
     Action::AccountEnable.name(),
     Action::AccountReset.name(),
     Action::AccountSenior.name(),
+    Action::ClientList.name(),
     Action::ClientCreate.name(),
     Action::ClientRotate.name(),
 ];

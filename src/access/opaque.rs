@@ -28,6 +28,7 @@ pub struct Opaque {
     /// By noun index: the cipher of the first and of the second pass.
     ids: Vec<(Aes128, Aes128)>,
     by_type: HashMap<&'static str, usize>,
+    sessions: (Aes128, Aes128),
     cursors: Aes256Gcm,
     nonces: [u8; 32],
     tags: [u8; 32],
@@ -38,6 +39,9 @@ impl std::fmt::Debug for Opaque {
         f.write_str("Opaque(…)")
     }
 }
+
+/// What ids of sessions begin with.
+const SESSION: &str = "LoginSession";
 
 fn derive(master: &[u8; 32], purpose: &str) -> [u8; 32] {
     mac(master, &[purpose.as_bytes()])
@@ -94,6 +98,7 @@ impl Opaque {
                 .iter()
                 .map(|noun| (noun.shape.type_name, noun.index))
                 .collect(),
+            sessions: halves(derive(master, "id/login_session")),
             cursors: Aes256Gcm::new(&Array::from(derive(master, "cursor"))),
             nonces: derive(master, "cursor/nonce"),
             tags: derive(master, "tag"),
@@ -116,6 +121,20 @@ impl Opaque {
             }
         };
         format!("{}_{}", noun.shape.type_name, URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The opaque id of a session of a sign-in, which is no noun.
+    pub fn session_id(&self, session: Uuid) -> String {
+        let (first, _) = &self.sessions;
+        format!("{SESSION}_{}", URL_SAFE_NO_PAD.encode(encrypt(first, *session.as_bytes())))
+    }
+
+    /// The session of such an id; none for what cannot be one.
+    pub fn open_session_id(&self, text: &str) -> Option<Uuid> {
+        let (name, sealed) = text.split_once('_')?;
+        let block: [u8; 16] = URL_SAFE_NO_PAD.decode(sealed).ok()?.try_into().ok()?;
+        let (first, _) = &self.sessions;
+        (name == SESSION).then(|| Uuid::from_bytes(decrypt(first, block)))
     }
 
     /// The noun and key of a global id. An id that was never issued gives a key that no row has, or

@@ -11,7 +11,9 @@ use crate::access::filter::Key;
 use crate::access::view::Noun;
 use crate::domain::Cx;
 use crate::domain::account::Whose;
-use crate::domain::account::client::{Register, Registered, register, rotate};
+use crate::domain::account::client::{
+    ListedClient, Register, Registered, clients, register, rotate,
+};
 use crate::domain::account::create::{Create, Created, For, create};
 use crate::domain::account::manage::{self, Renewed};
 use crate::error::{Error, Result};
@@ -111,6 +113,61 @@ pub struct ClientCreatePayload {
     secret: String,
     /// Until when it may ask.
     expires_at: Option<Instant>,
+}
+
+/// A registered program (应用接入).
+#[derive(Debug, SimpleObject)]
+pub struct ApiClient {
+    /// Its account.
+    account_id: ID,
+    /// The name by which it asks for tokens.
+    login: String,
+    /// Whether it is stopped.
+    disabled: bool,
+    /// The account of who answers for it.
+    owner_account_id: ID,
+    /// The login of that account.
+    owner_login: String,
+    /// The roles whose grants it may use, and `write` if it may change anything.
+    scopes: Vec<String>,
+    /// The networks that it may come from; any when there is none.
+    networks: Vec<String>,
+    /// When it was registered.
+    registered_at: Instant,
+    /// Until when it may ask.
+    expires_at: Option<Instant>,
+    /// Until when an earlier secret is good as well; null when there is none.
+    former_secret_until: Option<Instant>,
+}
+
+/// Questions about programs.
+#[derive(Debug, Default)]
+pub struct ApiClientQuery;
+
+#[Object]
+impl ApiClientQuery {
+    /// The registered programs of other systems, by login, for who may register them; each look is on record.
+    async fn api_clients(&self, ctx: &Context<'_>) -> GraphResult<Vec<ApiClient>> {
+        let cx = context(ctx).map_err(graph)?;
+        let refuse = |error| graph(fail(ctx, error));
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let client = |listed: ListedClient| {
+            Ok(ApiClient {
+                account_id: account_id(cx, listed.account)?,
+                login: listed.login,
+                disabled: listed.disabled,
+                owner_account_id: account_id(cx, listed.owner)?,
+                owner_login: listed.owner_login,
+                scopes: words(&listed.scopes),
+                networks: listed.networks.as_deref().map(words).unwrap_or_default(),
+                registered_at: Instant(listed.created_at),
+                expires_at: listed.expires_at.map(Instant),
+                former_secret_until: listed.former_until.map(Instant),
+            })
+        };
+        let listed = clients(cx).await.map_err(refuse)?;
+        listed.into_iter().map(client).collect::<Result<_>>().map_err(refuse)
+    }
 }
 
 /// A program that is given a new secret.

@@ -7,6 +7,7 @@ pub mod engine;
 mod enums;
 pub mod error;
 pub mod explain;
+pub mod login_session;
 pub mod mutation;
 pub mod query;
 pub mod scalar;

@@ -8,6 +8,7 @@ use super::attendance::AttendanceMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
+use super::login_session::LoginSessionMutation;
 use super::policy::PolicyMutation;
 
 /// What changes the registry. Each field takes one `input`; with the same `idempotencyKey` a
@@ -20,5 +21,6 @@ pub struct Mutation(
     PolicyMutation,
     ExceptionalMutation,
     AccessReviewMutation,
+    LoginSessionMutation,
     AccountMutation,
 );

@@ -5,6 +5,7 @@ use async_graphql::{Context, Object, Result as GraphResult, SimpleObject};
 use super::account::Account;
 use super::class_group::ClassGroup;
 use super::engine::output::{Connection, FilterOf, One, OrderOf, list_args};
+use super::login_session::{LoginSession, SignIn};
 use super::query::{fail, graph};
 use super::scalar::{Date, Instant};
 use super::student::Student;
@@ -14,6 +15,7 @@ use crate::access::scope::Scope;
 use crate::access::table::{Pair, Reach, Sight, Uses};
 use crate::access::view::Noun;
 use crate::domain::Cx;
+use crate::domain::sign_in::sessions;
 use crate::error::Error;
 use xueji_entity::value::Language;
 
@@ -303,6 +305,26 @@ impl Viewer {
                 ActionAccess { action, allowed: !grants.is_empty(), grants }
             })
             .collect()
+    }
+
+    /// Your sign-ins by password that last, the newest first (登录会话).
+    async fn sessions(&self, ctx: &Context<'_>) -> GraphResult<Vec<LoginSession>> {
+        let own = sessions::own(&self.cx).await.map_err(|error| graph(fail(ctx, error)))?;
+        Ok(own.into_iter().map(|listed| LoginSession::of(&self.cx, listed)).collect())
+    }
+
+    /// The sign-in before the last one, to notice one that was not yours; null when there was none (上次登录).
+    async fn previous_sign_in(&self, ctx: &Context<'_>) -> GraphResult<Option<SignIn>> {
+        let known = sessions::last_sign_ins(&self.cx).await;
+        let (_, previous) = known.map_err(|error| graph(fail(ctx, error)))?;
+        Ok(previous.map(SignIn::from))
+    }
+
+    /// The last sign-in by password; null when there was none (最近登录).
+    async fn last_sign_in(&self, ctx: &Context<'_>) -> GraphResult<Option<SignIn>> {
+        let known = sessions::last_sign_ins(&self.cx).await;
+        let (last, _) = known.map_err(|error| graph(fail(ctx, error)))?;
+        Ok(last.map(SignIn::from))
     }
 
     /// Your own record, if you are a pupil.

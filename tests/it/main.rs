@@ -55,6 +55,7 @@ mod schema;
 mod scores;
 mod secrecy;
 mod secrets;
+mod sign_in;
 mod snapshots;
 mod solver;
 mod statements;

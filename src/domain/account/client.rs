@@ -20,6 +20,7 @@ use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::error::{Error, Result};
 use crate::store::sign_in::End;
+pub use crate::store::tx::ListedClient;
 use crate::store::tx::{NewAccount, NewClient, Subject, Tx, Whose};
 
 /// Most days of a registration.
@@ -46,6 +47,13 @@ pub struct Register {
     pub until: Option<NaiveDate>,
     /// The networks it may come from; any when there is none.
     pub networks: Vec<String>,
+}
+
+/// The registered programs, for who may list them; each look is on record.
+pub async fn clients(cx: &Cx) -> Result<Vec<ListedClient>> {
+    let tx = cx.begin(Action::ClientList).await?;
+    let listed = tx.clients().await;
+    tx.end(listed).await
 }
 
 /// A program that was registered, or has a new secret.

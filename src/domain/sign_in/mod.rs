@@ -8,6 +8,7 @@ mod factor;
 mod hash;
 mod lock;
 mod rules;
+pub mod sessions;
 mod token;
 
 use std::time::Duration;

@@ -14,6 +14,8 @@ use crate::store::tx::{Tx, insert_into, names};
 use crate::store::{Store, failed};
 
 const TABLE: &str = "login_session";
+/// Sessions of an account that are listed.
+const LISTED: u64 = 200;
 
 /// Why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +143,8 @@ fn listed_query(account: Uuid, now: DateTime<Utc>) -> SelectStatement {
         .and_where(Expr::col(("s", "account_id")).eq(Expr::val(account)))
         .and_where(live("s", now))
         .order_by(("s", "started_at"), Order::Desc)
-        .order_by(("s", "id"), Order::Desc);
+        .order_by(("s", "id"), Order::Desc)
+        .limit(LISTED);
     query
 }
 
@@ -319,8 +322,20 @@ impl Entry {
 }
 
 impl Tx {
+    /// The account of a login.
+    pub async fn account_by_login(&self, login: &str) -> Result<Option<Uuid>> {
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col("id"), "c0")
+            .from("account")
+            .and_where(Expr::col("login").eq(login));
+        let rows = self.select(&query).await?;
+        rows.first().map(|row| row.try_get_by_index(0).map_err(failed)).transpose()
+    }
+
     /// The sessions of an account that may be gone on with, the newest first.
-    pub async fn sessions_of(&self, account: Uuid) -> Result<Vec<ListedSession>> {
+    pub async fn sessions_of(&mut self, account: Uuid) -> Result<Vec<ListedSession>> {
+        self.note(format!("account {account}"));
         self.select(&listed_query(account, self.now())).await?.iter().map(listed).collect()
     }
 

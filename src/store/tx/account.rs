@@ -149,6 +149,34 @@ pub struct NewClient<'a> {
     pub networks: Option<&'a str>,
 }
 
+/// A registered program, as an administrator is told of it.
+#[derive(Clone, Debug)]
+pub struct ListedClient {
+    /// Its account.
+    pub account: Uuid,
+    /// The login.
+    pub login: String,
+    /// Whether signing in is barred.
+    pub disabled: bool,
+    /// The account of who answers for it.
+    pub owner: Uuid,
+    /// The login of that account.
+    pub owner_login: String,
+    /// The scopes, with blanks between.
+    pub scopes: String,
+    /// The networks, with blanks between; none for any.
+    pub networks: Option<String>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// Until when it may ask.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Until when an earlier secret is good, where there is one.
+    pub former_until: Option<DateTime<Utc>>,
+}
+
+/// Most programs that are listed.
+const LISTED: u64 = 1_000;
+
 fn col(alias: &'static str, name: &'static str) -> Expr {
     Expr::col((alias, name))
 }
@@ -693,6 +721,59 @@ impl Tx {
             touched.columns.insert("second_factor");
         }
         Ok(())
+    }
+
+    /// The registered programs, by login.
+    pub async fn clients(&self) -> Result<Vec<ListedClient>> {
+        let account = |alias: &'static str, key: &'static str| {
+            (sea_orm::JoinType::InnerJoin, alias, col(alias, "id").equals(("k", key)))
+        };
+        let mut query = Query::select();
+        for (at, (alias, name)) in [
+            ("a", "id"),
+            ("a", "login"),
+            ("a", "disabled"),
+            ("o", "id"),
+            ("o", "login"),
+            ("k", "scopes"),
+            ("k", "allowed_addresses"),
+            ("k", "created_at"),
+            ("k", "expires_at"),
+            ("r", "good_until"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            query.expr_as(col(alias, name), format!("c{at}"));
+        }
+        query.from_as("api_client", "k");
+        for (join, alias, on) in [account("a", "id"), account("o", "owner_account_id")] {
+            query.join_as(join, "account", alias, on);
+        }
+        query
+            .join_as(
+                sea_orm::JoinType::LeftJoin,
+                "retired_secret",
+                "r",
+                col("r", "id").equals(("k", "id")).and(col("r", "good_until").gt(self.now)),
+            )
+            .order_by_expr(col("a", "login"), sea_orm::Order::Asc)
+            .limit(LISTED);
+        let listed = |row: &QueryResult| {
+            Ok(ListedClient {
+                account: row.try_get_by_index(0).map_err(failed)?,
+                login: row.try_get_by_index(1).map_err(failed)?,
+                disabled: row.try_get_by_index(2).map_err(failed)?,
+                owner: row.try_get_by_index(3).map_err(failed)?,
+                owner_login: row.try_get_by_index(4).map_err(failed)?,
+                scopes: row.try_get_by_index(5).map_err(failed)?,
+                networks: row.try_get_by_index(6).map_err(failed)?,
+                created_at: row.try_get_by_index(7).map_err(failed)?,
+                expires_at: row.try_get_by_index(8).map_err(failed)?,
+                former_until: row.try_get_by_index(9).map_err(failed)?,
+            })
+        };
+        self.select(&query).await?.iter().map(listed).collect()
     }
 
     /// Registers a program.

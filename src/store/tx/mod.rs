@@ -35,7 +35,9 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
-pub use account::{Member, NewAccount, NewClient, NewCode, OwnGrant, Person, Subject, Whose};
+pub use account::{
+    ListedClient, Member, NewAccount, NewClient, NewCode, OwnGrant, Person, Subject, Whose,
+};
 pub use facts::Found;
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;

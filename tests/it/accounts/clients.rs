@@ -368,6 +368,30 @@ async fn a_new_secret_overlaps_with_the_earlier_one_unless_that_got_out() {
 }
 
 #[tokio::test]
+async fn administrators_list_the_programs_with_owner_scopes_and_end() {
+    let scene = Scene::new().await;
+    let administrator = scene.app.administrator();
+    let networks = json!({ "networks": ["203.0.113.7", "198.51.100.0/24"] });
+    let program = scene.program_from("tool", &["registrar", "write"], &[], networks).await;
+    let list = "{ apiClients { accountId login disabled ownerLogin scopes networks expiresAt formerSecretUntil } }";
+    let told = administrator.ask(list).await;
+    assert_eq!(
+        told.at("/apiClients"),
+        &json!([{
+            "accountId": scene.app.id("account", program.account), "login": "tool",
+            "disabled": false, "ownerLogin": "owner", "scopes": ["registrar", "write"],
+            "networks": ["198.51.100.0/24", "203.0.113.7/32"],
+            "expiresAt": told.at("/apiClients/0/expiresAt"), "formerSecretUntil": null,
+        }])
+    );
+    for (who, person) in everybody(&scene.app, &scene.seed) {
+        if who != "administrator" {
+            assert_eq!(person.ask("{ apiClients { login } }").await.code(), "FORBIDDEN", "{who}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn programs_are_the_administrators_and_each_has_a_person_who_answers_for_it() {
     let scene = Scene::new().await;
     let app = &scene.app;
