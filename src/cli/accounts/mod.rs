@@ -11,7 +11,6 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, Utc};
 use clap::{Subcommand, ValueEnum};
-use xueji_entity::value::Guarded as _;
 
 use super::{say, start};
 use crate::clock::Clock;
@@ -193,7 +192,7 @@ impl<'p> NewFile<'p> {
             table.write_record([
                 rows.join(" ").as_str(),
                 &planned.login,
-                planned.name.expose(),
+                &planned.given,
                 planned.code.reveal(),
                 &until,
             ])?;

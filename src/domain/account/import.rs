@@ -72,11 +72,12 @@ pub struct Planned {
     pub rows: Vec<u64>,
     /// Its login.
     pub login: String,
-    /// The name of its owner, as in the file.
-    pub name: PersonName,
+    /// The name of its owner, as it stands in the file.
+    pub given: String,
     /// The code, which is told in the output alone.
     pub code: SecretText,
     account: Uuid,
+    name: PersonName,
     hash: xueji_entity::value::TokenHash,
     staff: Option<Uuid>,
     members: Vec<InFamily>,
@@ -289,14 +290,15 @@ impl Logins {
 }
 
 impl Planned {
-    fn new(row: u64, login: String, name: PersonName) -> Self {
+    fn new(row: u64, login: String, (given, name): (&str, PersonName)) -> Self {
         let (code, hash) = secret::code();
         Self {
             rows: vec![row],
             login,
-            name,
+            given: given.to_owned(),
             code,
             account: Uuid::now_v7(),
+            name,
             hash,
             staff: None,
             members: Vec::new(),
@@ -393,7 +395,8 @@ pub async fn staff(importing: &Importing, school: Uuid, sheet: &Sheet) -> Result
         if let Some(login) = login
             && plan.problems.len() == before
         {
-            let planned = Planned::new(row.number, login, name);
+            let given = layout.cell(row, NAME).unwrap_or_default();
+            let planned = Planned::new(row.number, login, (given, name));
             plan.made.push(Planned { staff: Some(found.id), ..planned });
         }
     }
@@ -437,7 +440,7 @@ pub async fn guardians(importing: &Importing, class: Uuid, sheet: &Sheet) -> Res
     let families = importing.families_of(class).await?;
     let mut logins = Logins::of(importing, sheet, &layout, GUARDIAN_LOGIN).await?;
     let mut seen: HashMap<Key, u64> = HashMap::new();
-    let mut persons: HashMap<(String, Vec<u8>), usize> = HashMap::new();
+    let mut persons: HashMap<(Vec<u8>, Vec<u8>), usize> = HashMap::new();
     for row in &sheet.rows {
         let before = plan.problems.len();
         let student = student(importing, row, &layout, &mut plan.problems);
@@ -496,7 +499,8 @@ pub async fn guardians(importing: &Importing, class: Uuid, sheet: &Sheet) -> Res
             plan.problems.push(exists(row.number));
             continue;
         }
-        let person = phone.map(|phone| (name.expose().to_owned(), phone.as_bytes().to_vec()));
+        let hashed = |hash: LookupHash| hash.as_bytes().to_vec();
+        let person = phone.map(|phone| (hashed(importing.hash(&name)), hashed(phone)));
         if let Some(planned) = person.as_ref().and_then(|person| persons.get(person))
             && let Some(planned) = plan.made.get_mut(*planned)
         {
@@ -512,7 +516,8 @@ pub async fn guardians(importing: &Importing, class: Uuid, sheet: &Sheet) -> Res
         if let Some(person) = person {
             persons.insert(person, plan.made.len());
         }
-        let planned = Planned::new(row.number, login, name);
+        let given = layout.cell(row, GUARDIAN_NAME).unwrap_or_default();
+        let planned = Planned::new(row.number, login, (given, name));
         plan.made.push(Planned { members: vec![member.clone()], ..planned });
     }
     Ok(plan)

@@ -8,6 +8,7 @@
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
 pub(in crate::store) mod account;
+mod client;
 mod facts;
 mod grant;
 mod limit;
@@ -35,9 +36,8 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
-pub use account::{
-    ListedClient, Member, NewAccount, NewClient, NewCode, OwnGrant, Person, Subject, Whose,
-};
+pub use account::{Member, NewAccount, NewCode, OwnGrant, Person, Subject, Whose};
+pub use client::{ListedClient, NewClient};
 pub use facts::Found;
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
