@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Name, Request, Response, Value};
 use indexmap::IndexMap;
 
-use crate::access::caller::{Caller, Session};
+use crate::access::caller::{Caller, Session, WRITE};
 use crate::access::disclosure::Record;
 use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
@@ -18,7 +19,7 @@ use crate::auth::jwt::Claims;
 use crate::auth::sessions::{Key, Sessions};
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
-use crate::config::settings::{Exceptional, Nights};
+use crate::config::settings::{Accounts, Exceptional, Nights};
 use crate::domain::backup::Backups;
 use crate::domain::exceptional::{PURPOSE, unknown_purpose};
 use crate::domain::live::Hub;
@@ -54,6 +55,7 @@ pub struct App {
     pub(crate) events_kept: Duration,
     pub(crate) unchecked: Duration,
     exceptional: Exceptional,
+    accounts: Accounts,
     nights: Nights,
     heads: Option<PathBuf>,
     backups: Option<Arc<Backups>>,
@@ -90,6 +92,7 @@ impl App {
             events_kept: Duration::from_secs(24 * 60 * 60),
             unchecked: Duration::from_secs(10),
             exceptional: Exceptional::default(),
+            accounts: Accounts::default(),
             heads: None,
             nights: Nights::default(),
             backups: None,
@@ -144,6 +147,12 @@ impl App {
     #[must_use]
     pub fn with_exceptional(self, exceptional: Exceptional) -> Self {
         Self { exceptional, ..self }
+    }
+
+    /// The same with other times of codes and secrets.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self { accounts, ..self }
     }
 
     /// With other nightly snapshots.
@@ -255,6 +264,7 @@ impl App {
         session: Arc<Session>,
         meta: &RequestMeta,
     ) -> Result<(Cx, Arc<AtomicU32>)> {
+        bounded(&session, meta)?;
         let session = purposed(session, meta.purpose.as_deref())?;
         let meter = Arc::new(AtomicU32::new(0));
         let caller = Caller {
@@ -271,7 +281,7 @@ impl App {
             store: self.store.clone(),
             opaque: Arc::clone(&self.opaque),
             ledger: Arc::new(Ledger::default()),
-            budget: Arc::new(Budget::new(self.exceptional)),
+            budget: Arc::new(Budget::new(self.exceptional, self.accounts)),
             clock: self.clock,
         };
         Ok((cx, meter))
@@ -496,6 +506,19 @@ fn no_account(error: Error, in_session: bool) -> AuthFailure {
             AuthFailure::Internal
         }
     }
+}
+
+/// Refuses a registered program that comes from elsewhere than it may, or changes what it may only read: for each
+/// request and each event of a stream, whatever its token says.
+fn bounded(session: &Session, meta: &RequestMeta) -> Result<(), Error> {
+    let Some(bounds) = &session.bounds else { return Ok(()) };
+    if !bounds.admits(meta.client.map(Client::address)) {
+        return Err(Error::Forbidden { act: "address".into(), columns: Vec::new() });
+    }
+    if meta.operation_type == OperationType::Mutation && !bounds.write {
+        return Err(Error::Forbidden { act: WRITE.into(), columns: Vec::new() });
+    }
+    Ok(())
 }
 
 /// What the account holds, for the purpose that the request states.

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, SubsecRound, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 /// A clock of one deployment. Tests fix it, or move it by hand.
@@ -61,6 +61,17 @@ impl Clock {
     /// The day of an instant in the deployment's time zone.
     pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.zone).date_naive()
+    }
+
+    /// The instant at which a day is over in the deployment's time zone.
+    pub fn end_of(&self, day: NaiveDate) -> DateTime<Utc> {
+        let midnight = day.succ_opt().unwrap_or(day).and_time(NaiveTime::MIN);
+        // Where clocks are put forward at midnight, the next day begins later.
+        let next = (0..4).find_map(|hours| {
+            let begin = midnight + TimeDelta::hours(hours);
+            begin.and_local_timezone(self.zone).earliest()
+        });
+        next.map_or_else(|| midnight.and_utc(), |next| next.with_timezone(&Utc))
     }
 
     /// The day in the deployment's time zone.

@@ -15,9 +15,11 @@ use crate::auth::jwt::signer::Signer;
 use crate::auth::sessions::Key;
 use crate::clock::Clock;
 use crate::config::secret::SecretText;
+use crate::domain::account::activate::{Activation, activate};
+use crate::domain::account::token::{NoToken, token};
 use crate::domain::sign_in::{Denied, Door, Entered, Holder};
 use crate::error::{Error, Why};
-use crate::http::auth::{Ask, LastSignIn, NotLetIn, Tokens, Told, Visit, seconds};
+use crate::http::auth::{Ask, LastSignIn, NotLetIn, ProgramToken, Tokens, Told, Visit, seconds};
 use crate::store::sign_in::Visit as Recorded;
 
 /// What signs people in.
@@ -107,20 +109,40 @@ impl Doorway {
         let request_id = Arc::clone(&visit.request_id);
         let visit =
             Recorded { request_id: visit.request_id, client: visit.client, agent: visit.agent };
+        if let Ask::Token { name, secret, scope } = &ask {
+            let asked = (name.as_str(), secret, scope.as_deref());
+            return self.program(app, &visit, asked).await.map_err(|denied| match denied {
+                NoToken::Client => NotLetIn::Wrong,
+                NoToken::Scope => NotLetIn::Scope,
+                NoToken::Failed(error) => failed(error, &request_id),
+            });
+        }
         self.answered(app, ask, &visit).await.map_err(|denied| match denied {
             Denied::Wrong => NotLetIn::Wrong,
             Denied::FactorNeeded => NotLetIn::FactorNeeded,
             Denied::Ended => NotLetIn::Ended,
             Denied::Failed(Error::Unauthenticated) => NotLetIn::Ended,
             Denied::Failed(Error::Forbidden { .. }) => NotLetIn::NoSession,
-            Denied::Failed(error) => {
-                if let Error::Internal(inner) = &error {
-                    let request_id = request_id.as_ref();
-                    tracing::error!(request_id, error = format!("{inner:#}"), "internal error");
-                }
-                NotLetIn::Failed(error)
-            }
+            Denied::Failed(error) => failed(error, &request_id),
         })
+    }
+
+    /// The token of a program: it names a session, and so ends with it, and what the program may do is read with the
+    /// account for each request.
+    async fn program(
+        &self,
+        app: &App,
+        visit: &Recorded,
+        asked: (&str, &SecretText, Option<&str>),
+    ) -> Result<Told, NoToken> {
+        let granted = token(&self.door, app.store(), visit, app.clock().now(), asked).await?;
+        let access_token = self.access_token(granted.account, granted.session, granted.access)?;
+        Ok(Told::Token(ProgramToken {
+            access_token,
+            token_type: "Bearer",
+            expires_in: seconds(granted.access),
+            scope: granted.scopes,
+        }))
     }
 
     async fn answered(&self, app: &App, ask: Ask, visit: &Recorded) -> Result<Told, Denied> {
@@ -131,6 +153,13 @@ impl Doorway {
                 let entered = door.sign_in(store, visit, now, asked).await?;
                 self.tokens(app, entered).await
             }
+            Ask::Activate { login, code, password } => {
+                let asked =
+                    Activation { login: login.as_deref(), code: &code, password: &password };
+                activate(door, store, visit, now, asked).await?;
+                Ok(Told::Done {})
+            }
+            Ask::Token { .. } => Err(Denied::Wrong),
             Ask::Refresh(token) => {
                 let entered = door.refresh(store, visit, now, &token).await;
                 self.tokens(app, entered?).await
@@ -187,7 +216,7 @@ impl Doorway {
         let session = app.sessions.of(key, app.store(), &app.policy(), app.clock()).await?;
         let first = self.asks_first(&session, app.clock());
         Ok(Told::Tokens(Tokens {
-            access_token: self.access_token(&entered)?,
+            access_token: self.access_token(entered.account, entered.session, entered.access)?,
             token_type: "Bearer",
             expires_in: seconds(entered.access),
             refresh_token: entered.refresh,
@@ -198,20 +227,33 @@ impl Doorway {
         }))
     }
 
-    fn access_token(&self, entered: &Entered) -> Result<SecretText, Error> {
+    fn access_token(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        access: Duration,
+    ) -> Result<SecretText, Error> {
         // Tokens are verified by the clock of the machine, whatever clock the registry lives by.
         let now = Clock::system(chrono_tz::UTC).now().timestamp();
         let iat = u64::try_from(now).unwrap_or_default();
         let claims = Claims {
-            sub: entered.account.to_string(),
+            sub: account.to_string(),
             iss: self.issuer.clone(),
             iat,
-            exp: iat.saturating_add(entered.access.max(Duration::from_secs(1)).as_secs()),
+            exp: iat.saturating_add(access.max(Duration::from_secs(1)).as_secs()),
             jti: None,
-            sid: Some(entered.session.to_string()),
+            sid: Some(session.to_string()),
             external: None,
         };
         let signed = self.signer.sign(&claims, &self.audience);
         signed.map(SecretText::from).map_err(|error| Error::internal(error.to_string()))
     }
+}
+
+/// What fails otherwise; a fault of the server goes into the log.
+fn failed(error: Error, request_id: &str) -> NotLetIn {
+    if let Error::Internal(inner) = &error {
+        tracing::error!(request_id, error = format!("{inner:#}"), "internal error");
+    }
+    NotLetIn::Failed(error)
 }

@@ -50,6 +50,7 @@ pub mod outbox;
 pub mod password_history;
 pub mod policy_version;
 pub mod recovery_code;
+pub mod retired_secret;
 pub mod reward;
 pub mod sanction;
 pub mod school_authority;

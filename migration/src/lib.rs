@@ -32,6 +32,7 @@ mod m20260901_000019_data_key;
 mod m20260901_000020_seal;
 mod m20260901_000021_sign_in;
 mod m20260901_000022_account_identity;
+mod m20260901_000023_retired_secret;
 mod m20260901_000024_grants;
 mod shape;
 mod version;
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000020_seal::Migration),
             Box::new(m20260901_000021_sign_in::Migration),
             Box::new(m20260901_000022_account_identity::Migration),
+            Box::new(m20260901_000023_retired_secret::Migration),
             Box::new(m20260901_000024_grants::Migration),
         ]
     }

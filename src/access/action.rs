@@ -44,6 +44,22 @@ pub enum Action {
     IdentityLink,
     /// `identity.unlink`: ends such a link.
     IdentityUnlink,
+    /// `account.create`: makes an account, and a code by which its password is set.
+    AccountCreate,
+    /// `account.disable`: bars an account, and ends its sessions.
+    AccountDisable,
+    /// `account.enable`: lets an account sign in again.
+    AccountEnable,
+    /// `account.reset`: withdraws the password of somebody else, and makes a code for a new one.
+    AccountReset,
+    /// `account.senior`: the right to do so with the account of somebody whose role is held over a whole school.
+    AccountSenior,
+    /// `client.list`: lists the programs of other systems.
+    ClientList,
+    /// `client.create`: registers a program of another system.
+    ClientCreate,
+    /// `client.rotate`: gives a program a new secret.
+    ClientRotate,
 }
 
 impl Action {
@@ -70,6 +86,14 @@ impl Action {
             Self::SessionEnd => "session.end",
             Self::IdentityLink => "identity.link",
             Self::IdentityUnlink => "identity.unlink",
+            Self::AccountCreate => "account.create",
+            Self::AccountDisable => "account.disable",
+            Self::AccountEnable => "account.enable",
+            Self::AccountReset => "account.reset",
+            Self::AccountSenior => "account.senior",
+            Self::ClientList => "client.list",
+            Self::ClientCreate => "client.create",
+            Self::ClientRotate => "client.rotate",
         }
     }
 
@@ -95,7 +119,15 @@ impl Action {
             | Self::GrantGive
             | Self::GrantEnd
             | Self::GrantApprove
-            | Self::GrantConfirm => true,
+            | Self::GrantConfirm
+            | Self::AccountCreate
+            | Self::AccountDisable
+            | Self::AccountEnable
+            | Self::AccountReset
+            | Self::AccountSenior
+            | Self::ClientList
+            | Self::ClientCreate
+            | Self::ClientRotate => true,
         }
     }
 }
@@ -122,4 +154,12 @@ pub const ACTIONS: &[&str] = &[
     Action::SessionEnd.name(),
     Action::IdentityLink.name(),
     Action::IdentityUnlink.name(),
+    Action::AccountCreate.name(),
+    Action::AccountDisable.name(),
+    Action::AccountEnable.name(),
+    Action::AccountReset.name(),
+    Action::AccountSenior.name(),
+    Action::ClientList.name(),
+    Action::ClientCreate.name(),
+    Action::ClientRotate.name(),
 ];

@@ -4,10 +4,12 @@
 //! a [`Caller`] is one request. Nothing here reads the database.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use ipnet::IpNet;
 use sea_orm::DbBackend;
 use uuid::Uuid;
 use xueji_entity::value::{AccountId, Language};
@@ -121,6 +123,30 @@ impl Held {
     }
 }
 
+/// The scope with which a program may change anything.
+pub const WRITE: &str = "write";
+
+/// What bounds a registered program beside its grants, which its scopes have narrowed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Whether it may change anything.
+    pub write: bool,
+    /// The networks that it may come from; any when there is none.
+    pub networks: Vec<IpNet>,
+    /// Until when it may ask.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Bounds {
+    /// Whether a program that comes from this address is let in. Whoever comes by no connection is not, where
+    /// networks are named.
+    pub fn admits(&self, client: Option<IpAddr>) -> bool {
+        self.networks.is_empty()
+            || client
+                .is_some_and(|client| self.networks.iter().any(|network| network.contains(&client)))
+    }
+}
+
 /// The session that a token was given in, as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Login {
@@ -153,6 +179,8 @@ pub struct Session {
     pub ends: Option<DateTime<Utc>>,
     /// Whether the account is that of a program of another system.
     pub program: bool,
+    /// What bounds a registered program; none for anybody else.
+    pub bounds: Option<Arc<Bounds>>,
     /// The session of the sign-in; none for a token of an issuer without sessions here.
     pub login: Option<Login>,
     /// More pairs are held than a session can tell apart: nothing is answered then.
@@ -192,6 +220,7 @@ impl Session {
             policy,
             ends,
             program: false,
+            bounds: None,
             login: None,
             overfull,
             purpose: None,
@@ -204,6 +233,14 @@ impl Session {
     #[must_use]
     pub fn of_program(self, program: bool) -> Self {
         Self { program, ..self }
+    }
+
+    /// The same within the bounds of a registered program; it ends with its registration.
+    #[must_use]
+    pub fn within(self, bounds: Option<Arc<Bounds>>) -> Self {
+        let end = bounds.as_ref().and_then(|bounds| bounds.expires_at);
+        let ends = self.ends.into_iter().chain(end).min();
+        Self { bounds, ends, ..self }
     }
 
     /// The same in the session of a sign-in.
@@ -241,6 +278,7 @@ impl Session {
                 policy: Arc::clone(&self.policy),
                 ends: self.ends,
                 program: self.program,
+                bounds: self.bounds.clone(),
                 login: self.login,
                 overfull: self.overfull,
                 purpose: Some(purpose),

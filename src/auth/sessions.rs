@@ -76,8 +76,7 @@ impl Sessions {
         // The one statement that depends on when a request comes and not on what it asks.
         self.read.fetch_add(1, Ordering::Relaxed);
         tracing::trace!("grants read anew");
-        let session = Session::new(account, holding.grants, Arc::clone(policy), today);
-        let session = Arc::new(session.of_program(holding.program).in_login(login));
+        let session = Arc::new(holding.session(account, policy, today).in_login(login));
         self.kept.insert(key, (read, Arc::clone(&session)));
         Ok(session)
     }

@@ -157,8 +157,7 @@ impl Watch {
                     });
                     continue;
                 };
-                let session = Session::new(account, holding.grants, Arc::clone(policy), today);
-                let session = session.of_program(holding.program).in_login(login.flatten());
+                let session = holding.session(account, policy, today).in_login(login.flatten());
                 let session = Arc::new(session);
                 entry.standing.send_if_modified(|standing| {
                     if let Standing::Holds(known) = standing
@@ -178,10 +177,11 @@ impl Watch {
     }
 }
 
-/// True when two readings say the same: policy, day, grants and what the session asks first.
+/// True when two readings say the same: policy, day, grants, the bounds of a program and what the session asks first.
 fn same(one: &Session, other: &Session) -> bool {
     Arc::ptr_eq(&one.policy, &other.policy)
         && one.today == other.today
+        && one.bounds == other.bounds
         && asked(one.login) == asked(other.login)
         && same_grants(&one.grants, &other.grants)
 }

@@ -4,6 +4,7 @@
 //! decides anything about the registry.
 
 mod account;
+mod accounts;
 mod audit;
 mod backup;
 mod demo;
@@ -62,6 +63,8 @@ enum Command {
     Audit(audit::Args),
     /// Set the first password of an account
     Account(account::Args),
+    /// Make accounts in bulk from a spreadsheet
+    Accounts(accounts::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
             Command::Identity(args) => identity::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Account(args) => account::run(args).await,
+            Command::Accounts(args) => accounts::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

@@ -69,6 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .keeping_events(settings.limits.outbox_time)
         .unchecked_for(settings.limits.unchecked_time)
         .with_exceptional(settings.exceptional)
+        .with_accounts(settings.accounts)
         .with_nights(settings.nights)
         .keeping_heads(settings.audit_heads.clone())
         .with_backups(backups)

@@ -139,6 +139,12 @@ pub struct Flags {
         reason = "a doc comment on a flattened group would replace the help text of the command"
     )]
     #[command(flatten)]
+    pub accounts: AccountFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
     pub backup: BackupFlags,
 }
 
@@ -536,6 +542,17 @@ limits! {
     grant_days: "grant-days", "XUEJI_GRANT_DAYS";
     /// Days in which a second person agrees to a grant, at most 31 [default: 7]
     grant_request_days: "grant-request-days", "XUEJI_GRANT_REQUEST_DAYS";
+}
+
+limits! {
+    /// Times of codes and secrets that accounts are given.
+    AccountFlags, "Accounts";
+    /// Days in which a code for a first or a new password may be used, at most 92 [default: 14]
+    activation_days: "accounts-activation-days", "XUEJI_ACCOUNTS_ACTIVATION_DAYS";
+    /// Days until the registration of a program ends where no day is named, at most 1096 [default: 365]
+    client_days: "accounts-client-days", "XUEJI_ACCOUNTS_CLIENT_DAYS";
+    /// Hours for which the earlier secret of a program is good after its rotation, at most 168 [default: 24]
+    overlap_hours: "accounts-overlap-hours", "XUEJI_ACCOUNTS_OVERLAP_HOURS";
 }
 
 limits! {

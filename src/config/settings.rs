@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConfigError,
     door::{Rate, Tls},
-    flags::{BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags},
+    flags::{AccountFlags, BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags},
     oidc::Oidc,
     secret::{SecretKey, SecretText},
     sign_in::SignIn,
@@ -163,10 +163,39 @@ pub struct Settings {
     pub limits: Limits,
     /// Bounds on exceptional access.
     pub exceptional: Exceptional,
+    /// Times of codes and secrets that accounts are given.
+    pub accounts: Accounts,
     /// How people sign in.
     pub sign_in: SignIn,
     /// The backups that the server takes, if it takes any.
     pub backups: Option<Backups>,
+}
+
+/// Times of codes and secrets that accounts are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// Days in which a code for a password may be used.
+    pub activation_days: u32,
+    /// Days until the registration of a program ends where no day is named.
+    pub client_days: u32,
+    /// Hours for which the earlier secret of a program is good after its rotation.
+    pub overlap_hours: u32,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::from_flags(&AccountFlags::default())
+    }
+}
+
+impl Accounts {
+    fn from_flags(flags: &AccountFlags) -> Self {
+        Self {
+            activation_days: flags.activation_days.unwrap_or(14),
+            client_days: flags.client_days.unwrap_or(365),
+            overlap_hours: flags.overlap_hours.unwrap_or(24),
+        }
+    }
 }
 
 /// Bounds on exceptional access: what is revealed, opened, checked and given to substitutes.
@@ -382,6 +411,7 @@ impl Flags {
             oidc: self.oidc()?,
             limits: self.limits()?,
             exceptional: self.exceptional()?,
+            accounts: self.accounts()?,
             sign_in: self.sign_in()?,
             backups: self.backups()?,
         })
@@ -557,6 +587,21 @@ impl Flags {
             }
         }
         Ok(bounds)
+    }
+
+    /// The times of codes and secrets; each must be some, but that the earlier secret may end at once.
+    pub fn accounts(&self) -> Result<Accounts, ConfigError> {
+        let times = Accounts::from_flags(&self.accounts);
+        for (key, value, least, most) in [
+            ("accounts.activation_days", times.activation_days, 1, 92),
+            ("accounts.client_days", times.client_days, 1, 1_096),
+            ("accounts.overlap_hours", times.overlap_hours, 0, 168),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(invalid(key, &format!("it must be {least} to {most}.")));
+            }
+        }
+        Ok(times)
     }
 
     /// The limits; every one is above zero and the parser's stack is safe.

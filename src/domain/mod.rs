@@ -2,6 +2,7 @@
 //!
 //! Every function takes a [`Cx`]: who asks, the store behind scopes, and what the request has seen.
 
+pub mod account;
 pub mod act;
 pub mod attendance;
 pub mod backup;
@@ -30,7 +31,7 @@ use crate::access::ledger::Ledger;
 use crate::access::opaque::Opaque;
 use crate::access::view::Registry;
 use crate::clock::Clock;
-use crate::config::settings::Exceptional;
+use crate::config::settings::{Accounts, Exceptional};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::read::Rows;
@@ -44,6 +45,8 @@ pub struct Budget {
     lists: AtomicU64,
     /// The limits of exceptional acts.
     pub exceptional: Exceptional,
+    /// The times of codes and secrets.
+    pub accounts: Accounts,
     turn: Mutex<()>,
     #[cfg(feature = "leaks")]
     acted: std::sync::atomic::AtomicBool,
@@ -51,8 +54,8 @@ pub struct Budget {
 
 impl Budget {
     /// A request that has asked for nothing yet.
-    pub fn new(exceptional: Exceptional) -> Self {
-        Self { exceptional, ..Self::default() }
+    pub fn new(exceptional: Exceptional, accounts: Accounts) -> Self {
+        Self { exceptional, accounts, ..Self::default() }
     }
 
     /// Waits until the root fields before this one are answered; the next one waits for the guard.

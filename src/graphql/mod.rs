@@ -15,6 +15,7 @@ pub mod scalar;
 pub mod access_grant;
 pub mod access_review;
 pub mod account;
+pub mod account_management;
 pub mod aid_grant;
 pub mod aid_programme;
 pub mod archive;

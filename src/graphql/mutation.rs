@@ -3,6 +3,7 @@
 use async_graphql::MergedObject;
 
 use super::access_review::AccessReviewMutation;
+use super::account_management::AccountMutation;
 use super::attendance::AttendanceMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
@@ -25,4 +26,5 @@ pub struct Mutation(
     LoginSessionMutation,
     IdentityMutation,
     GrantsMutation,
+    AccountMutation,
 );

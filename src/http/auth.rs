@@ -45,6 +45,24 @@ pub enum Ask {
         /// The code of a second factor.
         code: Option<SecretText>,
     },
+    /// To set a password with a code.
+    Activate {
+        /// The name, where it is given.
+        login: Option<String>,
+        /// The code.
+        code: SecretText,
+        /// The password.
+        password: SecretText,
+    },
+    /// A token for a program, for its secret.
+    Token {
+        /// The name of the program.
+        name: String,
+        /// Its secret.
+        secret: SecretText,
+        /// What it asks for, with blanks between.
+        scope: Option<String>,
+    },
     /// To go on.
     Refresh(SecretText),
     /// To end the session of a token, or all of its account.
@@ -76,6 +94,8 @@ pub struct Visit {
 pub enum Told {
     /// Tokens.
     Tokens(Tokens),
+    /// The token of a program.
+    Token(ProgramToken),
     /// It is done.
     Done {},
     /// So many sessions were ended.
@@ -122,6 +142,19 @@ pub struct Tokens {
     pub last_sign_in: Option<LastSignIn>,
 }
 
+/// What a program gets, as RFC 6749 names it.
+#[derive(Debug, Serialize)]
+pub struct ProgramToken {
+    /// For the header `Authorization: Bearer …`.
+    pub access_token: SecretText,
+    /// Always `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds for which it holds.
+    pub expires_in: u64,
+    /// The scopes that it carries, with blanks between.
+    pub scope: String,
+}
+
 /// A sign-in that was.
 #[derive(Debug, Serialize)]
 pub struct LastSignIn {
@@ -144,6 +177,8 @@ pub enum NotLetIn {
     Ended,
     /// The token is of an issuer that has no sessions here.
     NoSession,
+    /// A program asks for a scope that it was not registered with.
+    Scope,
     /// Something else; an internal fault is logged already.
     Failed(Error),
 }
@@ -219,6 +254,7 @@ async fn run<B: Backend>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     SignIn,
+    Activate,
     Refresh,
     SignOut,
     Password,
@@ -233,6 +269,14 @@ struct SignIn {
     login: String,
     password: SecretText,
     code: Option<SecretText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Activate {
+    login: Option<String>,
+    code: SecretText,
+    password: SecretText,
 }
 
 #[derive(Deserialize)]
@@ -278,6 +322,7 @@ impl Act {
     fn of(path: &str) -> Option<Self> {
         Some(match path {
             "sign-in" => Self::SignIn,
+            "activate" => Self::Activate,
             "refresh" => Self::Refresh,
             "sign-out" => Self::SignOut,
             "password" => Self::Password,
@@ -289,13 +334,14 @@ impl Act {
     }
 
     const fn needs_token(self) -> bool {
-        !matches!(self, Self::SignIn | Self::Refresh)
+        !matches!(self, Self::SignIn | Self::Activate | Self::Refresh)
     }
 
     /// What its body holds, for whoever is told that it does not.
     const fn shape(self) -> &'static str {
         match self {
             Self::SignIn => "{\"login\", \"password\", \"code\"?}",
+            Self::Activate => "{\"login\"?, \"code\", \"password\"}",
             Self::Refresh => "{\"refreshToken\"}",
             Self::SignOut => "{\"everywhere\"?}",
             Self::Password => "{\"oldPassword\", \"newPassword\"}",
@@ -311,6 +357,11 @@ impl Act {
                 login: asked.login,
                 password: asked.password,
                 code: asked.code.filter(|code| !code.reveal().trim().is_empty()),
+            }),
+            (Self::Activate, _) => from_json::<Activate>(body).map(|asked| Ask::Activate {
+                login: asked.login,
+                code: asked.code,
+                password: asked.password,
             }),
             (Self::Refresh, _) => {
                 from_json::<Refresh>(body).map(|asked| Ask::Refresh(asked.refresh_token))
@@ -354,7 +405,7 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 }
 
 /// The program that asks, as it calls itself.
-fn agent(headers: &HeaderMap) -> Option<String> {
+pub(super) fn agent(headers: &HeaderMap) -> Option<String> {
     headers.get(header::USER_AGENT)?.to_str().ok().map(str::to_owned)
 }
 
@@ -391,14 +442,23 @@ fn refused(not: NotLetIn, act: Act) -> Refusal {
         NotLetIn::Ended => {
             unauthenticated("the session has ended; sign in again", "会话已结束，请重新登录")
         }
-        NotLetIn::NoSession => Refusal::transport(
+        NotLetIn::NoSession | NotLetIn::Scope => Refusal::transport(
             StatusCode::FORBIDDEN,
             Code::Forbidden,
             "the token was not given by a sign-in here; this is done where it was given",
             "该令牌并非由本系统登录签发；请在签发处办理",
         ),
         NotLetIn::Failed(Error::Refused { rule, why: Why { en, zh } }) => {
-            let field = (act == Act::Password).then_some("newPassword");
+            let field = match act {
+                Act::Password => Some("newPassword"),
+                Act::Activate => Some("password"),
+                Act::SignIn
+                | Act::Refresh
+                | Act::SignOut
+                | Act::FactorBegin
+                | Act::FactorConfirm
+                | Act::FactorRemove => None,
+            };
             Refusal::transport(StatusCode::BAD_REQUEST, Code::RuleRefused, en, zh)
                 .of_rule(rule, field)
         }

@@ -199,6 +199,16 @@ pub(super) async fn read_body<B: Backend>(
         )
         .header(HeaderName::from_static("accept-post"), "application/json"));
     }
+    read_bytes(headers, body, app, max).await
+}
+
+/// Reads a body of whatever kind within its size and time.
+pub(super) async fn read_bytes<B: Backend>(
+    headers: &HeaderMap,
+    body: Body,
+    app: &App<B>,
+    max: usize,
+) -> Result<Bytes, Refusal> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

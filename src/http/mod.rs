@@ -16,6 +16,7 @@ pub mod guard;
 pub mod health;
 mod live;
 pub mod log;
+mod oauth;
 mod observe;
 mod origins;
 mod pace;
@@ -112,6 +113,7 @@ pub fn router<B: Backend>(
         .route("/graphql", any(graphql::serve::<B>))
         .route("/auth/{act}", any(auth::serve::<B>))
         .route("/auth/second-factor/{act}", any(auth::serve::<B>))
+        .route("/oauth/token", any(oauth::serve::<B>))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<B>))
         .route("/metrics", get(health::metrics_text));

@@ -198,6 +198,7 @@ fn route_label(path: &str) -> &'static str {
         "/healthz" => "/healthz",
         "/readyz" => "/readyz",
         "/metrics" => "/metrics",
+        "/oauth/token" => "/oauth/token",
         path if path.starts_with("/auth/") => "/auth/*",
         path if path.starts_with("/graphiql/") => "/graphiql/*",
         _ => "other",

@@ -2,6 +2,7 @@
 //! from them. Nothing here reads a pupil.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
@@ -12,8 +13,9 @@ use xueji_entity::account::AccountKind;
 use xueji_entity::guardianship::Custody;
 use xueji_entity::value::AccountId;
 
+use super::sign_in::{bounds, scopes_name};
 use super::{Store, failed};
-use crate::access::caller::{Grant, Place};
+use crate::access::caller::{Bounds, Grant, Place, Session};
 use crate::access::place::{among, holds_today};
 use crate::access::policy::Policy;
 use crate::access::table::Reach;
@@ -24,8 +26,19 @@ use crate::error::Result;
 pub struct Holding {
     /// Whether it is that of a program of another system.
     pub program: bool,
-    /// The grants that hold now.
+    /// The grants that hold now; of a registered program, those of its scopes alone.
     pub grants: Vec<Grant>,
+    /// What bounds a registered program.
+    pub bounds: Option<Arc<Bounds>>,
+}
+
+impl Holding {
+    /// What the account holds as the session that its requests are answered under.
+    pub fn session(self, account: AccountId, policy: &Arc<Policy>, today: NaiveDate) -> Session {
+        Session::new(account, self.grants, Arc::clone(policy), today)
+            .of_program(self.program)
+            .within(self.bounds)
+    }
 }
 
 impl Store {
@@ -80,7 +93,11 @@ impl Store {
             .expr_as(col("delegated_from_id"), "c11")
             .expr_as(Expr::col(("a", "id")), "c12")
             .expr_as(Expr::col(("a", "kind")), "c13")
+            .expr_as(Expr::col(("k", "scopes")), "c14")
+            .expr_as(Expr::col(("k", "expires_at")), "c15")
+            .expr_as(Expr::col(("k", "allowed_addresses")), "c16")
             .from_as("account", "a")
+            .join_as(sea_orm::JoinType::LeftJoin, "api_client", "k", registration("a"))
             .join_as(
                 sea_orm::JoinType::LeftJoin,
                 "access_grant",
@@ -96,6 +113,7 @@ impl Store {
             )
             .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
             .and_where(Expr::col(("a", "disabled")).eq(false))
+            .and_where(registered(now))
             .union(UnionType::All, opened(&wanted, self.backend(), today, now));
         let program = AccountKind::Client.to_value();
         let mut found: HashMap<AccountId, Holding> = HashMap::new();
@@ -103,13 +121,25 @@ impl Store {
             let key = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
             let account: Uuid = row.try_get_by_index(12).map_err(failed)?;
             let kind: String = row.try_get_by_index(13).map_err(failed)?;
+            let scopes: Option<String> = row.try_get_by_index(14).map_err(failed)?;
             let holding = found.entry(AccountId::from_uuid(account)).or_default();
             holding.program = kind == program;
+            if let Some(scopes) = &scopes
+                && holding.bounds.is_none()
+            {
+                let networks: Option<String> = row.try_get_by_index(16).map_err(failed)?;
+                let end = row.try_get_by_index(15).map_err(failed)?;
+                holding.bounds = Some(Arc::new(bounds(scopes, networks.as_deref(), end)));
+            }
             // An account without grants is one row of nulls.
             let Some(id) = key(0)? else { continue };
             let role: String = row.try_get_by_index(1).map_err(failed)?;
             let reach: String = row.try_get_by_index(2).map_err(failed)?;
             let Some(reach) = Reach::from_word(&reach) else { continue };
+            // The one place at which the scopes of a program narrow what it holds.
+            if scopes.as_ref().is_some_and(|scopes| !scopes_name(scopes, &role)) {
+                continue;
+            }
             // A role that the policy does not know grants nothing.
             let Some(role) = policy.roles.id(&role) else { continue };
             let place = match reach {
@@ -136,6 +166,17 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// The registration, under `k`, of the account under an alias.
+fn registration(account: &'static str) -> Expr {
+    Expr::col(("k", "id")).equals((account, "id"))
+}
+
+/// A registration that there is has not ended.
+fn registered(now: DateTime<Utc>) -> Expr {
+    let end = || Expr::col(("k", "expires_at"));
+    end().is_null().or(end().gt(now))
 }
 
 /// What a grant was given from still holds today.
@@ -251,6 +292,9 @@ fn opened(
         .expr_as(none(), "c11")
         .expr_as(col("account_id"), "c12")
         .expr_as(Expr::col(("o", "kind")), "c13")
+        .expr_as(Expr::col(("k", "scopes")), "c14")
+        .expr_as(Expr::col(("k", "expires_at")), "c15")
+        .expr_as(Expr::col(("k", "allowed_addresses")), "c16")
         .from_as("access_review", "r")
         .join_as(
             sea_orm::JoinType::InnerJoin,
@@ -258,6 +302,8 @@ fn opened(
             "o",
             col("account_id").equals(("o", "id")).and(Expr::col(("o", "disabled")).eq(false)),
         )
+        .join_as(sea_orm::JoinType::LeftJoin, "api_client", "k", registration("o"))
+        .and_where(registered(now))
         .and_where(among(col("account_id"), accounts, backend))
         .and_where(col("expires_at").gt(now))
         .and_where(col("lifecycle").eq("live"))

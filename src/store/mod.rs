@@ -20,6 +20,7 @@ mod explain;
 pub mod grants;
 pub mod held;
 pub mod identity;
+pub mod importing;
 pub mod keys;
 #[cfg(feature = "leaks")]
 mod peek;

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a test may say what it has looked at")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at one case")]
 
+mod accounts;
 mod aggregates;
 mod attacks;
 mod attendance;

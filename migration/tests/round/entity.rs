@@ -75,6 +75,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         password_history,
         policy_version,
         recovery_code,
+        retired_secret,
         reward,
         sanction,
         school_authority,

@@ -4,6 +4,8 @@
 //! sessions. Whether something is right is decided in the domain; [`credential`](self::credential) reads and writes what is
 //! signed in with, [`session`] what follows, [`personal`] what a password must not be made of.
 
+mod client;
+mod code;
 mod credential;
 mod personal;
 mod session;
@@ -24,6 +26,9 @@ use xueji_entity::audit::AuditOutcome;
 use super::tx::{AtDoor, at_door};
 use super::{Store, failed};
 use crate::error::Result;
+pub use client::Program;
+pub(in crate::store) use client::{bounds, names as scopes_name};
+pub use code::FoundCode;
 pub use credential::{Credential, Known};
 pub use personal::Personal;
 pub use session::{End, ListedSession, NewSession, Standing, StoredSession};

@@ -7,6 +7,8 @@
 //! with the rows, or takes everything back. A `Tx` that is dropped takes everything back as well.
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
+pub(in crate::store) mod account;
+mod client;
 mod facts;
 mod gift;
 mod grant;
@@ -35,6 +37,8 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
+pub use account::{Member, NewAccount, NewCode, OwnGrant, Person, Subject, Whose};
+pub use client::{ListedClient, NewClient};
 pub use facts::Found;
 pub(in crate::store) use gift::place_at;
 pub use gift::{Ground, Receiver, Request, RoleAt, RoleOnFile, Site, Whose};
@@ -45,6 +49,7 @@ pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
 pub(in crate::store) use trace::{AtDoor, at_door, derived_events, unattended};
 use trace::{Line, Touched, audit, outbox};
+pub(in crate::store) use trace::{Made, made};
 pub use write::NewRow;
 
 /// Events that one statement writes.

@@ -260,6 +260,45 @@ pub(in crate::store) fn unattended(
     written(keys, line)
 }
 
+/// An account that a command at the server has made.
+pub(in crate::store) struct Made {
+    pub(in crate::store) account: Uuid,
+    /// The rows that were written with it, and by what.
+    pub(in crate::store) detail: String,
+}
+
+/// The audit lines of accounts that a command at the server has made, one for each.
+pub(in crate::store) fn made(
+    keys: &LogKeys,
+    action: &str,
+    accounts: &[Made],
+    now: DateTime<Utc>,
+) -> Result<InsertStatement> {
+    let line = |made: &Made| {
+        let line = vec![
+            Datum::Uuid(Some(Uuid::now_v7())),
+            Datum::Instant(now),
+            Datum::Uuid(None),
+            Datum::text(action),
+            Datum::text(AuditOutcome::Done.to_value()),
+            Datum::text("account"),
+            Datum::Uuid(Some(made.account)),
+            Datum::Uuid(None),
+            Datum::Text(None),
+            Datum::text(""),
+            Datum::text(""),
+            Datum::text(made.detail.as_str()),
+            Datum::Text(None),
+            Datum::Text(None),
+            Datum::Text(None),
+            Datum::Text(None),
+        ];
+        coded(keys, Log::Audit, line)
+    };
+    let lines: Vec<Vec<Value>> = accounts.iter().map(line).collect::<Result<_>>()?;
+    insert_into("audit", Log::Audit.columns(), lines)
+}
+
 /// What somebody did at the door, where there are no grants yet to act under.
 pub(in crate::store) struct AtDoor<'a> {
     pub(in crate::store) action: &'a str,

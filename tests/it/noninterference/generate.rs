@@ -114,7 +114,7 @@ impl<'a> Generator<'a> {
     fn root(&mut self, of: &str) -> Selection {
         let schema = self.schema;
         let fields: Vec<&Field> =
-            schema.fields(of).iter().filter(|field| field.name != outlets::WIDENS).collect();
+            schema.fields(of).iter().filter(|field| !outlets::apart(&field.name)).collect();
         let weight = |field: &&Field| match schema.listed(&field.of.base) {
             _ if self.request.mutation => {
                 if self.rights.acts(&field.name) {

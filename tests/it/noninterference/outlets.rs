@@ -105,6 +105,22 @@ const TOLD: &str = "told";
 /// The act that lets its caller see more from then on.
 pub(super) const WIDENS: &str = "recordOpen";
 
+/// The acts that manage accounts, and are not tried at random: what they tell when they are done is a code or a secret
+/// made at random, and whom they bar asks nothing any more. What they are refused with is in `accounts`.
+const MANAGES: [&str; 6] = [
+    "accountCreate",
+    "accountDisable",
+    "accountEnable",
+    "accountReset",
+    "clientCreate",
+    "clientRotate",
+];
+
+/// Whether an act is left out where requests are made at random.
+pub(super) fn apart(field: &str) -> bool {
+    field == WIDENS || MANAGES.contains(&field)
+}
+
 fn of(coordinate: &str) -> Option<Differs> {
     OUTLETS.iter().find(|(known, ..)| *known == coordinate).map(|(_, differs, _)| *differs)
 }

@@ -37,7 +37,7 @@ fn texts(truth: &Truth, of: impl Fn(Kind) -> bool) -> Vec<String> {
 }
 
 /// The marks that stand in these bytes: as they are, in hexadecimal digits of either case, and in UTF-16.
-pub(super) fn found<'m>(bytes: &[u8], marks: &'m [String]) -> Vec<&'m str> {
+pub(crate) fn found<'m>(bytes: &[u8], marks: &'m [String]) -> Vec<&'m str> {
     let finder = Finder::of(bytes);
     marks.iter().map(String::as_str).filter(|mark| finder.holds(mark)).collect()
 }
@@ -85,7 +85,7 @@ impl<'b> Finder<'b> {
 }
 
 /// The files of a folder, with their names.
-pub(super) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -99,7 +99,7 @@ pub(super) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Every row of every table as text, table by table, as a dump has them.
-pub(super) async fn dump(db: &DatabaseConnection) -> Vec<(String, String)> {
+pub(crate) async fn dump(db: &DatabaseConnection) -> Vec<(String, String)> {
     let backend = db.get_database_backend();
     let tables = match backend {
         DbBackend::Postgres => {

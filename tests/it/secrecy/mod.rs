@@ -4,7 +4,7 @@
 mod clear;
 mod columns;
 mod commands;
-mod marks;
+pub(crate) mod marks;
 mod moved;
 mod rotation;
 mod scan;
