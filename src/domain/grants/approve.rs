@@ -12,7 +12,7 @@ use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::domain::exceptional::refused;
 use crate::error::{Error, Result};
-use crate::store::tx::{Receiver, Request, RoleAt, Site, Tx, Whose};
+use crate::store::tx::{Receiver, Request, RoleAt, Site, Tx, Named};
 
 /// What is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -85,7 +85,7 @@ impl Act for Deciding<'_> {
         let held = standing(tx.caller(), Action::GrantApprove);
         let request = tx.role_request(id, &area(&held)).await?.ok_or_else(not_found)?;
         let site = tx.site(request.wanted.place).await?.ok_or_else(not_found)?;
-        let receiver = tx.receiver(Whose::Key(request.wanted.account)).await?;
+        let receiver = tx.receiver(Named::Key(request.wanted.account)).await?;
         if request.requested_by != tx.caller().account().uuid() {
             let employer = receiver.as_ref().map(|receiver| &receiver.employer);
             let policy = &tx.caller().session.policy;

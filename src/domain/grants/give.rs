@@ -13,12 +13,12 @@ use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::domain::exceptional::reason;
 use crate::error::{Error, Result};
-use crate::store::tx::{Receiver, RoleAt, Site, Tx, Whose};
+use crate::store::tx::{Receiver, RoleAt, Site, Tx, Named};
 
 /// How far ahead a grant may begin, in days.
 const AHEAD: u64 = 92;
 
-/// Whose account is meant, as it came.
+/// Named account is meant, as it came.
 #[derive(Debug, Serialize)]
 pub enum To {
     /// The one with this login.
@@ -90,8 +90,8 @@ impl Act for Giving<'_> {
         right(policy, &held, given, &site.ground, None).map_err(super::Bar::error)?;
         let nobody = || Error::not_found("Account");
         let whose = match &self.give.to {
-            To::Login(login) => Whose::Login(login),
-            To::Account(id) => Whose::Key(id.ok_or_else(nobody)?),
+            To::Login(login) => Named::Login(login),
+            To::Account(id) => Named::Key(id.ok_or_else(nobody)?),
         };
         let receiver = tx.receiver(whose).await?.ok_or_else(nobody)?;
         let eyes = right(policy, &held, given, &site.ground, Some(&receiver.employer))

@@ -44,7 +44,7 @@ pub struct Site {
 
 /// Whose account is meant.
 #[derive(Clone, Copy, Debug)]
-pub enum Whose<'w> {
+pub enum Named<'w> {
     /// The one with this login.
     Login(&'w str),
     /// The one with this key.
@@ -251,11 +251,11 @@ impl Tx {
     }
 
     /// The account, if it may hold a role of an office: open, of a member of staff who is there, or of a program.
-    pub async fn receiver(&self, whose: Whose<'_>) -> Result<Option<Receiver>> {
+    pub async fn receiver(&self, whose: Named<'_>) -> Result<Option<Receiver>> {
         let a = |name: &'static str| Expr::col(("a", name));
         let this = match whose {
-            Whose::Login(login) => a("login").eq(login),
-            Whose::Key(id) => a("id").eq(Expr::val(id)),
+            Named::Login(login) => a("login").eq(login),
+            Named::Key(id) => a("id").eq(Expr::val(id)),
         };
         let kinds = [AccountKind::Staff.to_value(), AccountKind::Client.to_value()];
         let mut query = Query::select();
@@ -495,7 +495,7 @@ impl Tx {
             query.expr_as(Expr::col(("r", column)), format!("c{at}"));
         }
         query.from_as("grant_request", "r").and_where(Expr::col(("r", "id")).eq(Expr::val(id)));
-        if let Some(within) = area.within("r", self.writing()) {
+        if let Some(within) = area.within("r", self.writing_places()) {
             let own = Expr::val(self.caller.account().uuid());
             query.and_where(within.or(Expr::col(("r", "requested_by_id")).eq(own)));
         }
@@ -546,7 +546,7 @@ impl Tx {
         Ok(())
     }
 
-    fn writing(&self) -> Writing {
+    fn writing_places(&self) -> Writing {
         Writing { backend: self.store.backend(), today: self.caller.today(), account: None }
     }
 
@@ -565,7 +565,7 @@ impl Tx {
             .from_as("access_grant", "g")
             .and_where(Expr::col(("g", "id")).eq(Expr::val(id)))
             .and_where(Expr::col(("g", "student_id")).is_null());
-        if let Some(within) = area.within("g", self.writing()) {
+        if let Some(within) = area.within("g", self.writing_places()) {
             query.and_where(within);
         }
         let rows = self.select(&query).await?;

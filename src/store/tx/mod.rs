@@ -41,7 +41,7 @@ pub use account::{Member, NewAccount, NewCode, OwnGrant, Person, Subject, Whose}
 pub use client::{ListedClient, NewClient};
 pub use facts::Found;
 pub(in crate::store) use gift::place_at;
-pub use gift::{Ground, Receiver, Request, RoleAt, RoleOnFile, Site, Whose};
+pub use gift::{Ground, Named, Receiver, Request, RoleAt, RoleOnFile, Site};
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
