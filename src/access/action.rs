@@ -28,6 +28,14 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `audit.read`: reads lines of the audit log.
+    AuditRead,
+    /// `incident.report`: lists what an account or a grant was shown, by students and columns.
+    IncidentReport,
+    /// `emergency.stop`: stops an account, a role or all exports.
+    EmergencyStop,
+    /// `emergency.lift`: ends a stop.
+    EmergencyLift,
 }
 
 impl Action {
@@ -46,6 +54,10 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::AuditRead => "audit.read",
+            Self::IncidentReport => "incident.report",
+            Self::EmergencyStop => "emergency.stop",
+            Self::EmergencyLift => "emergency.lift",
         }
     }
 
@@ -63,7 +75,11 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
-            | Self::IdentityNumberCheck => true,
+            | Self::IdentityNumberCheck
+            | Self::AuditRead
+            | Self::IncidentReport
+            | Self::EmergencyStop
+            | Self::EmergencyLift => true,
         }
     }
 }
@@ -82,4 +98,8 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::AuditRead.name(),
+    Action::IncidentReport.name(),
+    Action::EmergencyStop.name(),
+    Action::EmergencyLift.name(),
 ];

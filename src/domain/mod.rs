@@ -4,11 +4,14 @@
 
 pub mod act;
 pub mod attendance;
+pub mod audit;
 pub mod backup;
 pub mod contact;
+pub mod emergency;
 pub mod exam;
 pub mod exceptional;
 pub mod explain;
+pub mod incident;
 pub mod live;
 pub mod policy;
 pub mod score;

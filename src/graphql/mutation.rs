@@ -4,6 +4,7 @@ use async_graphql::MergedObject;
 
 use super::access_review::AccessReviewMutation;
 use super::attendance::AttendanceMutation;
+use super::audit::EmergencyMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
@@ -19,4 +20,5 @@ pub struct Mutation(
     PolicyMutation,
     ExceptionalMutation,
     AccessReviewMutation,
+    EmergencyMutation,
 );
