@@ -25,11 +25,7 @@ pub async fn disclosure_log<'c, C: IntoSchemaManagerConnection<'c>>(
 }
 
 /// Whether there is a trigger, and whether it speaks of another table.
-async fn trigger(
-    manager: &SchemaManager<'_>,
-    name: &str,
-    of: Option<&str>,
-) -> Result<bool, DbErr> {
+async fn trigger(manager: &SchemaManager<'_>, name: &str, of: Option<&str>) -> Result<bool, DbErr> {
     let mut query = Query::select();
     query
         .expr(Expr::val(1_i32))

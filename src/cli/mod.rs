@@ -7,14 +7,17 @@ mod audit;
 mod backup;
 mod demo;
 mod documents;
+mod incident;
 mod keys;
 mod load_sample;
 mod migrate;
+mod out;
 mod policy;
 mod schema;
 mod serve;
 mod snapshot;
 mod start;
+mod stop;
 mod token;
 
 use std::io::Write as _;
@@ -51,8 +54,12 @@ enum Command {
     Backup(backup::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
-    /// Verify that the logs are whole, or print the key that signs their heads
+    /// Verify that the logs are whole, print the key that signs their heads, export, count or prune them
     Audit(audit::Args),
+    /// List what an account, a client or a grant was shown, for notification
+    Incident(incident::Args),
+    /// Stop an account, a client, a role or all exports in an emergency, list the stops, or lift one
+    Stop(stop::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -79,6 +86,8 @@ pub fn run() -> ExitCode {
             Command::Backup(args) => backup::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Incident(args) => incident::run(args).await,
+            Command::Stop(args) => stop::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

@@ -60,6 +60,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_exceptional(settings.exceptional)
         .with_nights(settings.nights)
         .keeping_heads(settings.audit_heads.clone())
+        .keeping_logs(settings.audit_keep)
         .with_backups(backups);
     if settings.audit_heads.is_none() {
         tracing::warn!(

@@ -86,8 +86,7 @@ pub async fn report(cx: &Cx, question: &Question) -> Result<Vec<OfStudent>> {
     .await;
     // On record before anything is read.
     let (suspect, _on_record) = tx.end(passed).await?;
-    let exposure =
-        cx.store.exposure(suspect, question.from, question.to, Some(ANSWERS)).await?;
+    let exposure = cx.store.exposure(suspect, question.from, question.to, Some(ANSWERS)).await?;
     let student = cx.registry().get("student");
     let student = student.ok_or_else(|| Error::internal("students are not registered"))?;
     let scope = Scope::of_action(&cx.caller, student, Action::IncidentReport.name());

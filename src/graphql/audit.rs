@@ -1,6 +1,5 @@
 //! The audit log, incidents and emergency stops in the schema. None of it is a noun: no value of a pupil is in it.
 
-
 use async_graphql::{Context, ID, InputObject, Object, Result as GraphResult, SimpleObject};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -270,8 +270,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let keys = self.log_keys()?;
-        let line =
-            unattended(&keys, "emergency.lift", policy_version, &format!("stop {id}"), now)?;
+        let line = unattended(&keys, "emergency.lift", policy_version, &format!("stop {id}"), now)?;
         let tx = self.immediate().await?;
         if tx.execute(&lifted(id, None, now)).await.map_err(failed)?.rows_affected() != 1 {
             tx.rollback().await.map_err(failed)?;

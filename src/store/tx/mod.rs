@@ -40,8 +40,8 @@ pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
-pub(in crate::store) use trace::{unattended, unattended_with};
 use trace::{Line, Touched, audit, outbox};
+pub(in crate::store) use trace::{unattended, unattended_with};
 pub use write::NewRow;
 
 /// Events that one statement writes.
