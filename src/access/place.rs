@@ -346,9 +346,14 @@ pub fn line_within(alias: &'static str, held: &Held, writing: Writing) -> Expr {
     if !matches!(reach, Reach::School | Reach::Region) {
         return nothing();
     }
-    let student = student_covered(col("student_id"), reach, places, writing);
+    let of_student = |id: &'static str| student_covered(col(id), reach, places, writing);
+    // A row of the student's own is named by its key alone.
+    let own = col("noun").eq("student").and(of_student("row_id"));
+    let of_none = col("student_id")
+        .is_null()
+        .and(col("noun").is_null().or(col("noun").ne("student")).or(col("row_id").is_null()));
     let account = account_within(col("account_id"), reach, places, writing);
-    student.or(col("student_id").is_null().and(account))
+    of_student("student_id").or(own).or(of_none.and(account))
 }
 
 fn staff_on_duty(staff: Expr, class_group: impl Fn(Expr) -> Expr, writing: Writing) -> Expr {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -18,8 +19,11 @@ use super::{start, stop};
 use crate::clock::Clock;
 use crate::config::flags::Flags;
 use crate::error::Error;
+use crate::graphql::REGISTRY;
 use crate::store::Store;
 use crate::store::incident::{Exposure, Pupil, Seen, Suspect, about};
+use crate::store::keys::envelope::EnvelopeCodec;
+use crate::store::keys::master::LocalMaster;
 
 /// Students whose names are read together.
 const TOGETHER: usize = 500;
@@ -92,9 +96,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let clock = Clock::system(zone);
     let (url, kind) = flags.database()?;
     let db = start::database(url.reveal(), kind).await?;
-    let (lookup, master) = (flags.lookup_key()?, flags.master_key()?);
-    let cipher = flags.data_cipher.unwrap_or_default();
-    let codec = start::codec(&db, &lookup, &master, cipher, clock).await?;
+    let master = Arc::new(LocalMaster::new(&flags.master_key()?));
+    let first = (flags.data_cipher.unwrap_or_default(), clock.now());
+    // Nothing is found by its hash here, so that no look-up key is asked for.
+    let codec = EnvelopeCodec::open(db.clone(), &REGISTRY, [0; 32], master, first).await;
+    let codec = Arc::new(codec.map_err(start::refused)?);
     let store = start::store(url.reveal(), kind, db, codec).await?;
     let suspect = suspect(&store, &report.suspect).await?;
     let mut out = Out::new(report.out.as_deref())?;

@@ -94,7 +94,11 @@ async fn a_line_about_a_pupil_lies_where_the_pupil_is_and_not_where_the_account_
         xueji::access::caller::Place::ClassGroup(there.id.uuid()),
     );
     let pupil = app.id("student", there.students[0]);
-    let input = json!({ "input": { "studentId": pupil, "phone": "13912345678" } });
+    let asked = json!({ "id": pupil });
+    let document = "query($id: ID!) { student(id: $id) { contactVersion } }";
+    let version = teacher.query(document, asked).await.at("/student/contactVersion").clone();
+    let input =
+        json!({ "input": { "studentId": pupil, "version": version, "phone": "13912345678" } });
     teacher.query(CONTACT, input).await.data();
     let filter = json!({ "filter": { "action": "student.contact_update" } });
     let first = app.school_auditor(seed.schools[0].id).query(LINES, filter.clone()).await;

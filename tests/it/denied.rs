@@ -27,7 +27,7 @@ async fn root_fields(of: &str) -> Vec<String> {
 }
 
 /// Actions that change nothing: arguments of a query, refused in a test of their own.
-const QUESTIONS: &[&str] = &["access.explain"];
+const QUESTIONS: &[&str] = &["access.explain", "audit.read", "incident.report"];
 
 /// A well-formed act on the first class; none for a field that this test does not know.
 fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json::Value)> {
@@ -101,6 +101,14 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
                 registered } }",
             json!({ "input": { "number": "11010519491231002X" } }),
         )),
+        "emergencyStop" => Some((
+            "mutation($input: EmergencyStopInput!) { emergencyStop(input: $input) { stopId } }",
+            json!({ "input": { "kind": "EXPORTS", "reason": "copies on sale" } }),
+        )),
+        "emergencyLift" => Some((
+            "mutation($input: EmergencyLiftInput!) { emergencyLift(input: $input) { stopId } }",
+            json!({ "input": { "stopId": "none" } }),
+        )),
         _ => None,
     }
 }
@@ -154,6 +162,13 @@ fn question(field: &str, id: &str) -> Option<String> {
                 "{{ explainAccess(studentId: \"{id}\", coordinate: \"Student.name\") {{ sight }} }}"
             )
         }
+        "auditLines" => "{ auditLines { totalCount } }".to_owned(),
+        "incidentReport" => {
+            "{ incidentReport(login: \"somebody\", from: \"2026-11-01T00:00:00Z\", \
+            to: \"2026-11-02T00:00:00Z\") { studentCount } }"
+                .to_owned()
+        }
+        "emergencyStops" => "{ emergencyStops { id } }".to_owned(),
         _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
         _ => {
             let one = LISTS
