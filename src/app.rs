@@ -19,7 +19,7 @@ use crate::auth::jwt::Claims;
 use crate::auth::sessions::{Key, Sessions};
 use crate::auth::watch::Watch;
 use crate::clock::Clock;
-use crate::config::settings::{Accounts, Exceptional, Nights};
+use crate::config::settings::{Accounts, Exceptional, Nights, USUAL_LOG_MONTHS};
 use crate::domain::backup::Backups;
 use crate::domain::exceptional::{PURPOSE, unknown_purpose};
 use crate::domain::live::Hub;
@@ -36,6 +36,7 @@ use crate::http::backend::{AuthFailure, Backend, Operation, Readiness, RequestMe
 use crate::http::client::Client;
 use crate::live;
 use crate::store::Store;
+use crate::store::chain::part::Part;
 use crate::store::chain::sealer::Sealer;
 use crate::store::snapshot::Listed;
 
@@ -58,6 +59,7 @@ pub struct App {
     accounts: Accounts,
     nights: Nights,
     heads: Option<PathBuf>,
+    log_months: u32,
     backups: Option<Arc<Backups>>,
     pub(crate) doorway: Option<Doorway>,
 }
@@ -94,6 +96,7 @@ impl App {
             exceptional: Exceptional::default(),
             accounts: Accounts::default(),
             heads: None,
+            log_months: USUAL_LOG_MONTHS,
             nights: Nights::default(),
             backups: None,
             doorway: None,
@@ -160,6 +163,17 @@ impl App {
     pub fn with_nights(mut self, nights: Nights) -> Self {
         self.nights = nights;
         self
+    }
+
+    /// Keeping lines of the logs for so many months.
+    #[must_use]
+    pub fn keeping_logs(self, log_months: u32) -> Self {
+        Self { log_months, ..self }
+    }
+
+    /// Drops the months of both logs that were kept long enough; the parts that went.
+    pub async fn prune_logs(&self) -> Result<Vec<Part>> {
+        self.store.prune_logs(self.log_months, self.clock).await
     }
 
     /// Taking backups each night.

@@ -32,6 +32,9 @@ const SEAL_LOOK: Duration = Duration::from_millis(500);
 
 /// Between two looks at which keys of other issuers are due.
 const ISSUERS_LOOK: Duration = Duration::from_millis(500);
+/// How long after the start months that were kept long enough are first looked for, and how often then.
+const PRUNE_FIRST: Duration = Duration::from_secs(600);
+const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
 /// How often the queue of the reviewers is counted.
 const REVIEWS_LOOK: Duration = Duration::from_secs(5);
@@ -76,6 +79,7 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     if app.trusts_others() {
         tasks.spawn(issuers(Arc::clone(app)));
     }
+    tasks.spawn(prune(Arc::clone(app)));
     if app.backups().is_some() {
         tasks.spawn(backups(Arc::clone(app)));
     }
@@ -142,6 +146,29 @@ async fn seals(app: Arc<App>) {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(error = format!("{error:#}"), "the logs are not sealed");
                 }
+            }
+        }
+    }
+}
+
+/// Drops months of the logs that were kept long enough; what cannot be dropped stays and is tried again.
+async fn prune(app: Arc<App>) {
+    let mut ticks = interval_at(Instant::now() + PRUNE_FIRST, PRUNE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match app.prune_logs().await {
+            Ok(parts) => {
+                for part in parts {
+                    tracing::info!(
+                        log = part.log.table(),
+                        lines = part.lines,
+                        "a month of a log was kept long enough and is gone"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the logs are not pruned");
             }
         }
     }

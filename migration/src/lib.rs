@@ -34,6 +34,7 @@ mod m20260901_000021_sign_in;
 mod m20260901_000022_account_identity;
 mod m20260901_000023_retired_secret;
 mod m20260901_000024_grants;
+mod m20260901_000025_incident;
 mod shape;
 mod version;
 
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000022_account_identity::Migration),
             Box::new(m20260901_000023_retired_secret::Migration),
             Box::new(m20260901_000024_grants::Migration),
+            Box::new(m20260901_000025_incident::Migration),
         ]
     }
 }

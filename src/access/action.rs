@@ -60,6 +60,14 @@ pub enum Action {
     ClientCreate,
     /// `client.rotate`: gives a program a new secret.
     ClientRotate,
+    /// `audit.read`: reads lines of the audit log.
+    AuditRead,
+    /// `incident.report`: lists what an account or a grant was shown, by students and columns.
+    IncidentReport,
+    /// `emergency.stop`: stops an account, a role or all exports.
+    EmergencyStop,
+    /// `emergency.lift`: ends a stop.
+    EmergencyLift,
 }
 
 impl Action {
@@ -94,6 +102,10 @@ impl Action {
             Self::ClientList => "client.list",
             Self::ClientCreate => "client.create",
             Self::ClientRotate => "client.rotate",
+            Self::AuditRead => "audit.read",
+            Self::IncidentReport => "incident.report",
+            Self::EmergencyStop => "emergency.stop",
+            Self::EmergencyLift => "emergency.lift",
         }
     }
 
@@ -127,7 +139,11 @@ impl Action {
             | Self::AccountSenior
             | Self::ClientList
             | Self::ClientCreate
-            | Self::ClientRotate => true,
+            | Self::ClientRotate
+            | Self::AuditRead
+            | Self::IncidentReport
+            | Self::EmergencyStop
+            | Self::EmergencyLift => true,
         }
     }
 }
@@ -162,4 +178,8 @@ pub const ACTIONS: &[&str] = &[
     Action::ClientList.name(),
     Action::ClientCreate.name(),
     Action::ClientRotate.name(),
+    Action::AuditRead.name(),
+    Action::IncidentReport.name(),
+    Action::EmergencyStop.name(),
+    Action::EmergencyLift.name(),
 ];

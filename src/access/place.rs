@@ -323,6 +323,73 @@ const fn gives(reach: Reach) -> bool {
     matches!(reach, Reach::Teaching | Reach::Class | Reach::YearLevel | Reach::School)
 }
 
+/// `account` (an expression for an account's id) is one that a school or region answers for: that of a member of its
+/// staff or of a pupil of it, or one that holds a grant at a place of it today.
+pub fn account_within(account: Expr, reach: Reach, places: &Places, writing: Writing) -> Expr {
+    match reach {
+        Reach::Anywhere => return everything(),
+        Reach::School | Reach::Region => {}
+        Reach::Own
+        | Reach::Ward
+        | Reach::Opened
+        | Reach::Teaching
+        | Reach::Class
+        | Reach::YearLevel => return nothing(),
+    }
+    let within = |organisation: Expr| organisation_covered(organisation, places, reach, writing);
+    let ids = |table: &'static str, alias: &'static str, organisation: &'static str| {
+        Query::select()
+            .column((alias, "id"))
+            .from_as(table, alias)
+            .and_where(within(Expr::col((alias, organisation))))
+            .to_owned()
+    };
+    let a = |column: &'static str| Expr::col(("wa", column));
+    let g = |column: &'static str| Expr::col(("wg", column));
+    let granted = Query::select()
+        .column(("wg", "account_id"))
+        .from_as("access_grant", "wg")
+        .and_where(g("ended_at").is_null())
+        .and_where(g("until").is_null().or(g("until").gte(writing.today)))
+        .and_where(
+            within(g("organisation_id"))
+                .or(g("class_group_id").in_subquery(ids("class_group", "wc", "school_id")))
+                .or(g("year_level_id").in_subquery(ids("year_level", "wy", "school_id")))
+                .or(student_covered(g("student_id"), reach, places, writing)),
+        )
+        .to_owned();
+    account.in_subquery(
+        Query::select()
+            .column(("wa", "id"))
+            .from_as("account", "wa")
+            .and_where(
+                a("staff_id")
+                    .in_subquery(ids("staff", "ws", "organisation_id"))
+                    .or(student_covered(a("student_id"), reach, places, writing))
+                    .or(a("id").in_subquery(granted)),
+            )
+            .to_owned(),
+    )
+}
+
+/// A line of the audit log, under this alias, is one that the reach covers: of a line about a student the student's
+/// place decides, of any other the account that acted. What the server did of itself lies in no school or region.
+pub fn line_within(alias: &'static str, held: &Held, writing: Writing) -> Expr {
+    let (reach, places) = (held.pair.reach, &held.places);
+    let col = |column: &'static str| Expr::col((alias, column));
+    if !matches!(reach, Reach::School | Reach::Region) {
+        return nothing();
+    }
+    let of_student = |id: &'static str| student_covered(col(id), reach, places, writing);
+    // A row of the student's own is named by its key alone.
+    let own = col("noun").eq("student").and(of_student("row_id"));
+    let of_none = col("student_id")
+        .is_null()
+        .and(col("noun").is_null().or(col("noun").ne("student")).or(col("row_id").is_null()));
+    let account = account_within(col("account_id"), reach, places, writing);
+    of_student("student_id").or(own).or(of_none.and(account))
+}
+
 fn staff_on_duty(staff: Expr, class_group: impl Fn(Expr) -> Expr, writing: Writing) -> Expr {
     staff.in_subquery(
         Query::select()

@@ -11,14 +11,17 @@ mod demo;
 mod documents;
 mod grants;
 mod identity;
+mod incident;
 mod keys;
 mod load_sample;
 mod migrate;
+mod out;
 mod policy;
 mod schema;
 mod serve;
 mod snapshot;
 mod start;
+mod stop;
 mod token;
 
 use std::io::Write as _;
@@ -59,12 +62,16 @@ enum Command {
     Keys(keys::Args),
     /// Link, unlink or list identities of other issuers (OpenID Connect)
     Identity(identity::Args),
-    /// Verify that the logs are whole, or print the key that signs their heads
-    Audit(audit::Args),
     /// Set the first password of an account
     Account(account::Args),
     /// Make accounts in bulk from a spreadsheet
     Accounts(accounts::Args),
+    /// Verify that the logs are whole, print the key that signs their heads, export, count or prune them
+    Audit(audit::Args),
+    /// List what an account, a client or a grant was shown, for notification
+    Incident(incident::Args),
+    /// Stop an account, a client, a role or all exports in an emergency, list the stops, or lift one
+    Stop(stop::Args),
     /// Sign a token for an account with the data folder's own key
     Token(token::Args),
     /// Drive a running server and measure it
@@ -95,6 +102,8 @@ pub fn run() -> ExitCode {
             Command::Audit(args) => audit::run(args).await,
             Command::Account(args) => account::run(args).await,
             Command::Accounts(args) => accounts::run(args).await,
+            Command::Incident(args) => incident::run(args).await,
+            Command::Stop(args) => stop::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Load(args) => crate::load::run(args).await,
         }

@@ -72,6 +72,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_accounts(settings.accounts)
         .with_nights(settings.nights)
         .keeping_heads(settings.audit_heads.clone())
+        .keeping_logs(settings.audit_keep)
         .with_backups(backups)
         .with_doorway(doorway);
     if settings.audit_heads.is_none() {

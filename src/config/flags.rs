@@ -146,6 +146,27 @@ pub struct Flags {
     )]
     #[command(flatten)]
     pub backup: BackupFlags,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment on a flattened group would replace the help text of the command"
+    )]
+    #[command(flatten)]
+    pub audit: AuditFlags,
+}
+
+/// How long the logs are kept.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditFlags {
+    /// Months for which lines of the audit log and of the record of disclosures are kept, at least 6 [default: 36]
+    #[arg(
+        help_heading = "Logs",
+        id = "audit_keep",
+        long = "audit-keep",
+        env = "XUEJI_AUDIT_KEEP",
+        value_name = "MONTHS"
+    )]
+    pub keep: Option<u32>,
 }
 
 /// Where and when a server takes backups, and which of them stay.

@@ -137,6 +137,8 @@ pub struct Settings {
     pub data_cipher: DataCipher,
     /// The file outside the database for the signed heads of the logs; none on PostgreSQL when not given.
     pub audit_heads: Option<PathBuf>,
+    /// For how many months lines of the logs are kept.
+    pub audit_keep: u32,
     /// Form of the log lines.
     pub log_format: LogFormat,
     /// Tracing filter.
@@ -197,6 +199,10 @@ impl Accounts {
         }
     }
 }
+/// The shortest time for which lines of the logs are kept, in months.
+pub const LEAST_LOG_MONTHS: u32 = 6;
+/// The usual one: three years.
+pub const USUAL_LOG_MONTHS: u32 = 36;
 
 /// Bounds on exceptional access: what is revealed, opened, checked and given to substitutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -402,6 +408,7 @@ impl Flags {
             master_key,
             data_cipher: self.data_cipher.unwrap_or_default(),
             audit_heads: self.audit_heads()?,
+            audit_keep: self.audit_keep()?,
             log_format: self.log_format.unwrap_or_default(),
             log_filter: text(self.log_filter.as_ref()).unwrap_or("info").to_owned(),
             introspection: self.introspection.unwrap_or(false),
@@ -509,6 +516,15 @@ impl Flags {
             ));
         }
         Ok(nights)
+    }
+
+    /// For how many months lines of the logs are kept; three years when not said.
+    pub fn audit_keep(&self) -> Result<u32, ConfigError> {
+        let months = self.audit.keep.unwrap_or(USUAL_LOG_MONTHS);
+        if months < LEAST_LOG_MONTHS {
+            return Err(invalid("audit.keep", "logs are kept for 6 months at least."));
+        }
+        Ok(months)
     }
 
     /// The backups of a server; none without a folder, but what is wrong is said all the same.

@@ -5,13 +5,16 @@
 pub mod account;
 pub mod act;
 pub mod attendance;
+pub mod audit;
 pub mod backup;
 pub mod contact;
+pub mod emergency;
 pub mod exam;
 pub mod exceptional;
 pub mod explain;
 pub mod grants;
 pub mod identity;
+pub mod incident;
 pub mod live;
 pub mod policy;
 pub mod score;

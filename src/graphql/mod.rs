@@ -21,6 +21,7 @@ pub mod aid_programme;
 pub mod archive;
 pub mod archive_item;
 pub mod attendance;
+pub mod audit;
 pub mod class_group;
 pub mod class_membership;
 pub mod contact;

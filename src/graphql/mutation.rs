@@ -5,6 +5,7 @@ use async_graphql::MergedObject;
 use super::access_review::AccessReviewMutation;
 use super::account_management::AccountMutation;
 use super::attendance::AttendanceMutation;
+use super::audit::EmergencyMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
@@ -27,4 +28,5 @@ pub struct Mutation(
     IdentityMutation,
     GrantsMutation,
     AccountMutation,
+    EmergencyMutation,
 );

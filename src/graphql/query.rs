@@ -11,6 +11,7 @@ use async_graphql::{
 use xueji_entity::value::{Language, code};
 
 use super::account_management::ApiClientQuery;
+use super::audit::AuditQuery;
 use super::engine::output::AnyNode;
 use super::engine::roots::Roots;
 use super::error::{to_server, without_caller};
@@ -34,6 +35,7 @@ struct Parts(
     GrantsQuery,
     LoginSessionQuery,
     ApiClientQuery,
+    AuditQuery,
 );
 
 /// Where every question starts. Its fields are answered one after the other: the library runs them side by side and

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::failed;
@@ -54,7 +54,10 @@ pub async fn connect_log(url: &str) -> Result<Option<DatabaseConnection>> {
     make_private(&path, registry.get_filename())
         .map_err(|error| Error::internal(format!("the log of disclosures: {}", error.kind())))?;
     let log = open(url, 2.into(), &[], Some(path)).await?;
-    xueji_migration::disclosure_log(&log).await.map_err(failed)?;
+    // On one connection: another one may not know yet which triggers there are.
+    let tx = log.begin().await.map_err(failed)?;
+    xueji_migration::disclosure_log(&tx).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
     Ok(Some(log))
 }
 

@@ -14,6 +14,7 @@ use xueji_entity::guardianship::Custody;
 use xueji_entity::value::AccountId;
 
 use super::sign_in::{bounds, scopes_name};
+use super::stops::{account_runs, role_runs};
 use super::{Store, failed};
 use crate::access::caller::{Bounds, Grant, Place, Session};
 use crate::access::place::{among, holds_today};
@@ -43,7 +44,8 @@ impl Holding {
 
 impl Store {
     /// The grants of an account that hold now, records it opened among them; none when the account
-    /// is unknown or disabled. What was given to a substitute ends with what it was given from.
+    /// is unknown, disabled or stopped. What was given to a substitute ends with what it was given from, and a stopped
+    /// role grants nothing.
     pub async fn grants(
         &self,
         account: AccountId,
@@ -66,7 +68,7 @@ impl Store {
         Ok(self.holdings(&[account], policy, today, now).await?.remove(&account))
     }
 
-    /// What several accounts hold today, in one statement; accounts that are unknown or disabled are
+    /// What several accounts hold today, in one statement; accounts that are unknown, disabled or stopped are
     /// left out.
     pub async fn holdings(
         &self,
@@ -109,10 +111,12 @@ impl Store {
                     .and(col("until").is_null().or(col("until").gte(today)))
                     .and(col("expires_at").is_null().or(col("expires_at").gt(now)))
                     .and(col("delegated_from_id").is_null().or(Expr::exists(source(today, now))))
-                    .and(stands("g", today)),
+                    .and(stands("g", today))
+                    .and(role_runs(col("role"))),
             )
             .and_where(among(Expr::col(("a", "id")), &wanted, self.backend()))
             .and_where(Expr::col(("a", "disabled")).eq(false))
+            .and_where(account_runs(Expr::col(("a", "id"))))
             .and_where(registered(now))
             .union(UnionType::All, opened(&wanted, self.backend(), today, now));
         let program = AccountKind::Client.to_value();
@@ -307,6 +311,8 @@ fn opened(
         .and_where(among(col("account_id"), accounts, backend))
         .and_where(col("expires_at").gt(now))
         .and_where(col("lifecycle").eq("live"))
+        .and_where(account_runs(col("account_id")))
+        .and_where(role_runs(Expr::val(BREAK_GLASS)))
         .to_owned()
 }
 

@@ -4,6 +4,7 @@
 //! the registry do not live here. Start reading at [`read`].
 
 pub mod attendance;
+pub mod audit_lines;
 pub mod backup;
 pub mod bulk;
 pub mod chain;
@@ -17,10 +18,12 @@ pub mod disclosures;
 pub mod draw;
 pub mod exam;
 mod explain;
+pub mod exports;
 pub mod grants;
 pub mod held;
 pub mod identity;
 pub mod importing;
+pub mod incident;
 pub mod keys;
 #[cfg(feature = "leaks")]
 mod peek;
@@ -35,6 +38,7 @@ pub mod snapshot;
 pub mod sole;
 mod sql;
 pub mod statistics;
+pub mod stops;
 pub mod tally;
 pub mod tx;
 

@@ -27,7 +27,7 @@ async fn root_fields(of: &str) -> Vec<String> {
 }
 
 /// Actions that change nothing: arguments of a query, refused in a test of their own.
-const QUESTIONS: &[&str] = &["access.explain", "session.list"];
+const QUESTIONS: &[&str] = &["access.explain", "audit.read", "incident.report", "session.list"];
 
 /// Acts on what is one's own, which need no line of the policy; `sign_in::listed` says that they reach nothing else.
 const OWN: &[&str] = &["viewerSessionEnd"];
@@ -137,6 +137,14 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
             "mutation($input: SessionEndInput!) { sessionEnd(input: $input) { ended } }",
             json!({ "input": { "login": "nobody" } }),
         )),
+        "emergencyStop" => Some((
+            "mutation($input: EmergencyStopInput!) { emergencyStop(input: $input) { stopId } }",
+            json!({ "input": { "kind": "EXPORTS", "reason": "copies on sale" } }),
+        )),
+        "emergencyLift" => Some((
+            "mutation($input: EmergencyLiftInput!) { emergencyLift(input: $input) { stopId } }",
+            json!({ "input": { "stopId": "none" } }),
+        )),
         _ => None,
     }
 }
@@ -199,6 +207,13 @@ fn question(field: &str, id: &str) -> Option<String> {
                 "{{ explainAccess(studentId: \"{id}\", coordinate: \"Student.name\") {{ sight }} }}"
             )
         }
+        "auditLines" => "{ auditLines { totalCount } }".to_owned(),
+        "incidentReport" => {
+            "{ incidentReport(login: \"somebody\", from: \"2026-11-01T00:00:00Z\", \
+            to: \"2026-11-02T00:00:00Z\") { studentCount } }"
+                .to_owned()
+        }
+        "emergencyStops" => "{ emergencyStops { id } }".to_owned(),
         _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
         _ => {
             let one = LISTS

@@ -12,7 +12,7 @@ use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::domain::exceptional::refused;
 use crate::error::{Error, Result};
-use crate::store::tx::{Receiver, Request, RoleAt, Site, Tx, Named};
+use crate::store::tx::{Named, Receiver, Request, RoleAt, Site, Tx};
 
 /// What is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

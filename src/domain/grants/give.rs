@@ -13,7 +13,7 @@ use crate::domain::Cx;
 use crate::domain::act::Act;
 use crate::domain::exceptional::reason;
 use crate::error::{Error, Result};
-use crate::store::tx::{Receiver, RoleAt, Site, Tx, Named};
+use crate::store::tx::{Named, Receiver, RoleAt, Site, Tx};
 
 /// How far ahead a grant may begin, in days.
 const AHEAD: u64 = 92;

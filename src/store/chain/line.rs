@@ -3,7 +3,7 @@
 //! The bytes name the log and each column and give each value its type and length, so that no two lines have the
 //! same. A code is over all columns but itself and the number that the database gives, which the chain covers.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::QueryResult;
 use sea_orm::sea_query::Value;
 use sha2::{Digest, Sha256};
@@ -231,6 +231,11 @@ impl Kept {
         Ok(Some(Self { id, at, seq, bytes, code }))
     }
 
+    /// The number that the database gave; nought where it gives none.
+    pub(super) const fn number(&self) -> i64 {
+        self.seq
+    }
+
     /// The same line as the chain sees it.
     pub(super) fn link(&self) -> Link {
         let (coded, says) = match &self.code {
@@ -244,6 +249,25 @@ impl Kept {
     pub(super) fn fits(&self, keys: &LogKeys) -> bool {
         self.code.as_ref().is_some_and(|code| keys.fits(code, &self.bytes))
     }
+}
+
+/// What a line says by the names of its columns: ids and instants as text, bytes in hexadecimal digits.
+pub(super) fn told(log: Log, row: &QueryResult, from: usize) -> Result<serde_json::Value> {
+    let mut told = serde_json::Map::new();
+    for (at, (name, kind)) in log.layout().iter().enumerate() {
+        let value = match Datum::read(*kind, row, from + at)? {
+            Datum::Text(value) => value.into(),
+            Datum::Uuid(value) => value.map(|id| id.to_string()).into(),
+            Datum::Instant(at) => at.to_rfc3339_opts(SecondsFormat::Micros, true).into(),
+            Datum::Number(value) => value.into(),
+            Datum::Bytes(value) => {
+                let hex = |byte: &u8| format!("{byte:02x}");
+                value.map(|bytes| bytes.iter().map(hex).collect::<String>()).into()
+            }
+        };
+        told.insert((*name).to_owned(), value);
+    }
+    Ok(told.into())
 }
 
 #[cfg(test)]

@@ -2,10 +2,14 @@
 //!
 //! [`line`] gives each line its keyed code where it is written. The [`sealer`] gives committed lines consecutive
 //! positions, chains them by hash and signs the ends of the chain, which [`outside`] keeps in a file as well.
-//! [`verify`] recomputes all of it and names what does not fit. No line is ever changed here.
+//! [`verify`] recomputes all of it and names what does not fit; [`prune`] drops whole months that were kept long enough,
+//! and [`part`] is the signed record of one. No line is ever changed here.
 
+pub mod export;
 pub mod line;
 pub mod outside;
+pub mod part;
+pub mod prune;
 pub mod report;
 pub mod sealer;
 pub mod verify;
@@ -150,6 +154,6 @@ async fn tip<C: ConnectionTrait>(db: &C, log: Log) -> Result<(i64, Vec<u8>)> {
         Some(row) => {
             Ok((row.try_get_by_index(0).map_err(failed)?, row.try_get_by_index(1).map_err(failed)?))
         }
-        None => Ok((0, BEGINNING.to_vec())),
+        None => part::start(db, log).await,
     }
 }

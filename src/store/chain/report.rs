@@ -100,6 +100,21 @@ pub enum What {
         /// The position.
         position: i64,
     },
+    /// A record of a dropped part that no server signed.
+    FalsePart {
+        /// The position at which the part is said to end.
+        position: i64,
+    },
+    /// A signed record of a part that was too young to go, or does not follow the one before.
+    EarlyPart {
+        /// The position at which the part ends.
+        position: i64,
+    },
+    /// Seals or heads in what was dropped.
+    Left {
+        /// The position at which the dropped parts end.
+        position: i64,
+    },
     /// Seals without any head.
     Headless,
     /// A line of the file outside that is no head.
@@ -162,6 +177,18 @@ impl fmt::Display for Finding {
                 f,
                 "head: the one in the file outside at position {position} is gone from the database"
             ),
+            What::FalsePart { position } => write!(
+                f,
+                "removed: no server signed the record that lines up to position {position} were kept long enough"
+            ),
+            What::EarlyPart { position } => write!(
+                f,
+                "removed: the part that ends at position {position} was dropped too early or out of order"
+            ),
+            What::Left { position } => write!(
+                f,
+                "inserted: something stands before position {position}, where all was dropped"
+            ),
             What::Headless => f.write_str("head: lines are sealed, and no head is there"),
             What::NoHead { number } => {
                 write!(f, "head: line {number} of the file outside is no head")
@@ -183,6 +210,8 @@ pub struct Count {
     pub unsealed: u64,
     /// Those from before logs were sealed.
     pub before: u64,
+    /// Those that were dropped because they were kept long enough.
+    pub dropped: u64,
     /// Heads in the database.
     pub heads: u64,
     /// Heads in the file outside.
@@ -191,7 +220,7 @@ pub struct Count {
 
 impl Count {
     pub(super) const fn of(log: Log) -> Self {
-        Self { log, lines: 0, sealed: 0, unsealed: 0, before: 0, heads: 0, outside: 0 }
+        Self { log, lines: 0, sealed: 0, unsealed: 0, before: 0, dropped: 0, heads: 0, outside: 0 }
     }
 }
 
@@ -199,12 +228,13 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<16} {} lines, {} sealed, {} not yet sealed, {} written before sealing, {} heads, {} in the file outside",
+            "{:<16} {} lines, {} sealed, {} not yet sealed, {} written before sealing, {} dropped, {} heads, {} in the file outside",
             self.log.table(),
             self.lines,
             self.sealed,
             self.unsealed,
             self.before,
+            self.dropped,
             self.heads,
             self.outside
         )

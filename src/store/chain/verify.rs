@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
 use super::line::{Kept, Log};
+use super::part::parts;
 use super::report::{Count, Finding, Report, What, Where};
 use super::{BEGINNING, Head, chained, heads, last_head, outside, tip};
 use crate::error::{Error, Result};
@@ -90,8 +91,7 @@ impl Audit<'_> {
             self.before = Ord::max(self.before, head.before);
         }
         let signed_at = newest.as_ref().map(|head| head.signed_at);
-        self.check(0, &BEGINNING, -1).await?;
-        let mut hash = BEGINNING.to_vec();
+        let mut hash = self.gone().await?;
         // A head that is later than the seals read so far may be one of seals that came meanwhile.
         let mut more = begun;
         while more {
@@ -106,6 +106,54 @@ impl Audit<'_> {
         self.vanished().await?;
         self.report.counts.push(self.count);
         Ok(())
+    }
+
+    /// The parts that were dropped: each signed, each after the one before and old enough, and nothing left of them. The
+    /// hash from which the chain goes on.
+    async fn gone(&mut self) -> Result<Vec<u8>> {
+        let mut hash = BEGINNING.to_vec();
+        let parts = parts(self.db, self.log).await?;
+        if parts.is_empty() {
+            self.check(0, &BEGINNING, -1).await?;
+        }
+        for part in parts {
+            let position = part.position;
+            if !part.signed(self.keys) {
+                self.found(What::FalsePart { position });
+                continue;
+            }
+            if !part.holds(self.keys, self.end) {
+                self.found(What::EarlyPart { position });
+            }
+            // What the file outside says of its end is what the record must say.
+            if self.outside.get(&position).is_some_and(|outside| *outside != part.hash) {
+                self.found(What::Rewritten { position, stands: Where::Outside });
+            }
+            self.count.dropped += u64::try_from(part.lines).unwrap_or_default();
+            self.end = position;
+            hash = part.hash;
+        }
+        if self.end > 0 && self.left(self.end).await? {
+            self.found(What::Left { position: self.end });
+        }
+        Ok(hash)
+    }
+
+    /// Whether a seal or a head stands in what was dropped.
+    async fn left(&self, until: i64) -> Result<bool> {
+        for table in ["seal", "seal_head"] {
+            let mut query = Query::select();
+            query
+                .expr_as(Expr::col("position"), "c0")
+                .from(table)
+                .and_where(Expr::col("log").eq(self.log.table()))
+                .and_where(Expr::col("position").lte(until))
+                .limit(1);
+            if self.db.query_one(&query).await.map_err(failed)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn found(&mut self, what: What) {

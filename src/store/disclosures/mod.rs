@@ -9,6 +9,8 @@ pub mod index;
 mod parts;
 mod writer;
 
+pub(in crate::store) use parts::read as parts_of;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};

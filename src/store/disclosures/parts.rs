@@ -71,7 +71,7 @@ pub(super) fn write(parts: &[Part]) -> Result<Vec<u8>> {
 }
 
 /// The parts of bytes.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Part>> {
+pub(in crate::store) fn read(bytes: &[u8]) -> Result<Vec<Part>> {
     let written: Written = minicbor::decode(bytes).map_err(|_detail| unreadable())?;
     if written.version != VERSION {
         return Err(unreadable());

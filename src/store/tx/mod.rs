@@ -47,7 +47,7 @@ pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
 pub use trace::Event;
-pub(in crate::store) use trace::{AtDoor, at_door, derived_events, unattended};
+pub(in crate::store) use trace::{AtDoor, at_door, derived_events, unattended, unattended_with};
 use trace::{Line, Touched, audit, outbox};
 pub(in crate::store) use trace::{Made, made};
 pub use write::NewRow;
@@ -223,6 +223,16 @@ impl Tx {
     ) -> Result<Vec<QueryResult>> {
         self.meter();
         self.db.query_all(query).await.map_err(failed)
+    }
+
+    pub(in crate::store) fn database(&self) -> &DatabaseTransaction {
+        &self.db
+    }
+
+    /// Notes a row of a table that is no noun, so that the line of the act names it.
+    pub(in crate::store) fn touched(&mut self, table: &'static str, row: Key) -> Result<()> {
+        self.touch(table)?.updated.push(row);
+        Ok(())
     }
 
     /// Runs a statement; the number of rows it concerned.

@@ -239,12 +239,24 @@ pub(in crate::store) fn unattended(
     detail: &str,
     now: DateTime<Utc>,
 ) -> Result<InsertStatement> {
+    unattended_with(keys, action, AuditOutcome::Done, policy_version, detail, now)
+}
+
+/// The same with another outcome.
+pub(in crate::store) fn unattended_with(
+    keys: &LogKeys,
+    action: &str,
+    outcome: AuditOutcome,
+    policy_version: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<InsertStatement> {
     let line = vec![
         Datum::Uuid(Some(Uuid::now_v7())),
         Datum::Instant(now),
         Datum::Uuid(None),
         Datum::text(action),
-        Datum::text(AuditOutcome::Done.to_value()),
+        Datum::text(outcome.to_value()),
         Datum::Text(None),
         Datum::Uuid(None),
         Datum::Uuid(None),
