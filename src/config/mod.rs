@@ -4,6 +4,7 @@
 //! server runs with. Everything missing, unknown or contradictory is one sentence that names the setting, its flag,
 //! its environment variable and its TOML key. This module never prints a secret and never opens a database.
 
+mod accounts;
 pub mod door;
 pub mod flags;
 pub mod oidc;

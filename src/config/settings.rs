@@ -6,10 +6,11 @@ use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::accounts::Accounts;
 use super::{
     ConfigError,
     door::{Rate, Tls},
-    flags::{AccountFlags, BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags},
+    flags::{BackupFlags, ExceptionalFlags, Flags, KeySpec, LimitFlags},
     oidc::Oidc,
     secret::{SecretKey, SecretText},
     sign_in::SignIn,
@@ -173,32 +174,6 @@ pub struct Settings {
     pub backups: Option<Backups>,
 }
 
-/// Times of codes and secrets that accounts are given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accounts {
-    /// Days in which a code for a password may be used.
-    pub activation_days: u32,
-    /// Days until the registration of a program ends where no day is named.
-    pub client_days: u32,
-    /// Hours for which the earlier secret of a program is good after its rotation.
-    pub overlap_hours: u32,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self::from_flags(&AccountFlags::default())
-    }
-}
-
-impl Accounts {
-    fn from_flags(flags: &AccountFlags) -> Self {
-        Self {
-            activation_days: flags.activation_days.unwrap_or(14),
-            client_days: flags.client_days.unwrap_or(365),
-            overlap_hours: flags.overlap_hours.unwrap_or(24),
-        }
-    }
-}
 /// The shortest time for which lines of the logs are kept, in months.
 pub const LEAST_LOG_MONTHS: u32 = 6;
 /// The usual one: three years.
