@@ -30,6 +30,7 @@ mod m20260901_000017_outbox_order;
 mod m20260901_000018_answers;
 mod m20260901_000019_data_key;
 mod m20260901_000020_seal;
+mod m20260901_000026_destruction;
 mod shape;
 mod version;
 
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000018_answers::Migration),
             Box::new(m20260901_000019_data_key::Migration),
             Box::new(m20260901_000020_seal::Migration),
+            Box::new(m20260901_000026_destruction::Migration),
         ]
     }
 }

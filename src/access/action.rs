@@ -28,6 +28,26 @@ pub enum Action {
     GrantRevoke,
     /// `identity_number.check`: asks whether a number is registered.
     IdentityNumberCheck,
+    /// `retention.due`: reads how much is due for destruction, what was proposed and what was destroyed.
+    RetentionDue,
+    /// `destruction.propose`: freezes a list of rows to be destroyed.
+    DestructionPropose,
+    /// `destruction.keep`: excepts a student's rows from such a list.
+    DestructionKeep,
+    /// `destruction.withdraw`: gives such a list up.
+    DestructionWithdraw,
+    /// `destruction.approve`: approves such a list.
+    DestructionApprove,
+    /// `destruction.execute`: destroys what two others approved.
+    DestructionExecute,
+    /// `record.hold`: keeps a student's records from destruction, or ends that.
+    RecordHold,
+    /// `student.restrict`: proposes that a student's record is kept and not seen.
+    StudentRestrict,
+    /// `restriction.decide`: puts such a proposal in force, or refuses it.
+    RestrictionDecide,
+    /// `student.unrestrict`: lifts a restriction.
+    StudentUnrestrict,
 }
 
 impl Action {
@@ -46,6 +66,16 @@ impl Action {
             Self::GrantDelegate => "grant.delegate",
             Self::GrantRevoke => "grant.revoke",
             Self::IdentityNumberCheck => "identity_number.check",
+            Self::RetentionDue => "retention.due",
+            Self::DestructionPropose => "destruction.propose",
+            Self::DestructionKeep => "destruction.keep",
+            Self::DestructionWithdraw => "destruction.withdraw",
+            Self::DestructionApprove => "destruction.approve",
+            Self::DestructionExecute => "destruction.execute",
+            Self::RecordHold => "record.hold",
+            Self::StudentRestrict => "student.restrict",
+            Self::RestrictionDecide => "restriction.decide",
+            Self::StudentUnrestrict => "student.unrestrict",
         }
     }
 
@@ -63,7 +93,17 @@ impl Action {
             | Self::AccessReviewDecide
             | Self::GrantDelegate
             | Self::GrantRevoke
-            | Self::IdentityNumberCheck => true,
+            | Self::IdentityNumberCheck
+            | Self::RetentionDue
+            | Self::DestructionPropose
+            | Self::DestructionKeep
+            | Self::DestructionWithdraw
+            | Self::DestructionApprove
+            | Self::DestructionExecute
+            | Self::RecordHold
+            | Self::StudentRestrict
+            | Self::RestrictionDecide
+            | Self::StudentUnrestrict => true,
         }
     }
 }
@@ -82,4 +122,14 @@ pub const ACTIONS: &[&str] = &[
     Action::GrantDelegate.name(),
     Action::GrantRevoke.name(),
     Action::IdentityNumberCheck.name(),
+    Action::RetentionDue.name(),
+    Action::DestructionPropose.name(),
+    Action::DestructionKeep.name(),
+    Action::DestructionWithdraw.name(),
+    Action::DestructionApprove.name(),
+    Action::DestructionExecute.name(),
+    Action::RecordHold.name(),
+    Action::StudentRestrict.name(),
+    Action::RestrictionDecide.name(),
+    Action::StudentUnrestrict.name(),
 ];

@@ -11,6 +11,7 @@ mod keys;
 mod load_sample;
 mod migrate;
 mod policy;
+mod retention;
 mod schema;
 mod serve;
 mod snapshot;
@@ -49,6 +50,8 @@ enum Command {
     Snapshot(snapshot::Args),
     /// Take, restore, verify, list or prune backups
     Backup(backup::Args),
+    /// Say what is due for destruction, or check a schedule of retention
+    Retention(retention::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
     /// Verify that the logs are whole, or print the key that signs their heads
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
             Command::Policy(args) => policy::run(args).await,
             Command::Snapshot(args) => snapshot::run(args).await,
             Command::Backup(args) => backup::run(args).await,
+            Command::Retention(args) => retention::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Token(args) => token::run(args).await,

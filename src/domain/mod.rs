@@ -6,11 +6,13 @@ pub mod act;
 pub mod attendance;
 pub mod backup;
 pub mod contact;
+pub mod destruction;
 pub mod exam;
 pub mod exceptional;
 pub mod explain;
 pub mod live;
 pub mod policy;
+pub mod restriction;
 pub mod score;
 pub mod statistics;
 

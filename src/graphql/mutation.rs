@@ -8,6 +8,7 @@ use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
 use super::policy::PolicyMutation;
+use super::retention::RetentionMutation;
 
 /// What changes the registry. Each field takes one `input`; with the same `idempotencyKey` a
 /// request that arrives twice is done once.
@@ -19,4 +20,5 @@ pub struct Mutation(
     PolicyMutation,
     ExceptionalMutation,
     AccessReviewMutation,
+    RetentionMutation,
 );

@@ -14,6 +14,7 @@ use super::engine::output::AnyNode;
 use super::engine::roots::Roots;
 use super::error::{to_server, without_caller};
 use super::explain::ExplainQuery;
+use super::retention::RetentionQuery;
 use super::scalar::Code;
 use super::statistics::StatisticsQuery;
 use super::viewer::Viewer;
@@ -23,7 +24,7 @@ use crate::error::Error;
 /// Where every question starts.
 #[derive(Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
-struct Parts(Base, Roots, StatisticsQuery, ExplainQuery);
+struct Parts(Base, Roots, StatisticsQuery, ExplainQuery, RetentionQuery);
 
 /// Where every question starts. Its fields are answered one after the other: the library runs them side by side and
 /// takes back all of them at the first error, so which error that is, and what was read by then, would be a matter of

@@ -25,6 +25,7 @@ mod progress;
 pub mod reached;
 pub mod read;
 pub mod relay;
+pub mod retention;
 pub mod reviews;
 pub mod snapshot;
 pub mod sole;
@@ -59,6 +60,7 @@ pub struct Store {
     statements: Arc<AtomicU64>,
     /// Wakes the relay of this process when an act with events is committed.
     wake: Arc<tokio::sync::Notify>,
+    retention: Arc<retention::Retention>,
 }
 
 impl std::fmt::Debug for Store {
@@ -78,6 +80,7 @@ impl Store {
             registry,
             statements: Arc::new(AtomicU64::new(0)),
             wake: Arc::default(),
+            retention: Arc::default(),
         }
     }
 
@@ -86,6 +89,17 @@ impl Store {
     pub fn with_disclosures(mut self, disclosures: Disclosures) -> Self {
         self.disclosures = Arc::new(disclosures.coded_by(Arc::clone(&self.codec)));
         self
+    }
+
+    /// The same store with another schedule of retention, and a file outside that remembers what was destroyed.
+    #[must_use]
+    pub fn with_retention(self, retention: retention::Retention) -> Self {
+        Self { retention: Arc::new(retention), ..self }
+    }
+
+    /// How long what is kept.
+    pub fn retention(&self) -> &retention::Retention {
+        &self.retention
     }
 
     /// The log of disclosures.

@@ -27,7 +27,7 @@ async fn root_fields(of: &str) -> Vec<String> {
 }
 
 /// Actions that change nothing: arguments of a query, refused in a test of their own.
-const QUESTIONS: &[&str] = &["access.explain"];
+const QUESTIONS: &[&str] = &["access.explain", "retention.due"];
 
 /// A well-formed act on the first class; none for a field that this test does not know.
 fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json::Value)> {
@@ -101,6 +101,52 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
                 registered } }",
             json!({ "input": { "number": "11010519491231002X" } }),
         )),
+        "destructionPropose" => Some((
+            "mutation($input: DestructionProposeInput!) { destructionPropose(input: $input) { batchId } }",
+            json!({ "input": {
+                "class": "attendance", "schoolId": app.id("organisation", seed.schools[0].id),
+                "reason": "the period has ended",
+            } }),
+        )),
+        "destructionKeep" => Some((
+            "mutation($input: DestructionKeepInput!) { destructionKeep(input: $input) { records } }",
+            json!({ "input": {
+                "batchId": uuid::Uuid::now_v7(), "studentId": app.id("student", class.students[0]),
+                "until": "2030-01-01", "reason": "a dispute",
+            } }),
+        )),
+        "destructionApprove" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionApprove(input: $input) { approved } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "destructionWithdraw" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionWithdraw(input: $input) { batchId } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "destructionExecute" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionExecute(input: $input) { records } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "studentRestrict" => Some((
+            "mutation($input: StudentRestrictInput!) { studentRestrict(input: $input) { restrictionId } }",
+            json!({ "input": {
+                "studentId": app.id("student", class.students[0]), "reason": "the purpose has ended",
+            } }),
+        )),
+        "restrictionDecide" => Some((
+            "mutation($input: RestrictionDecideInput!) { restrictionDecide(input: $input) { restrictionId } }",
+            json!({ "input": { "restrictionId": uuid::Uuid::now_v7(), "agreed": true } }),
+        )),
+        "studentUnrestrict" => Some((
+            "mutation($input: StudentUnrestrictInput!) { studentUnrestrict(input: $input) { restrictionId } }",
+            json!({ "input": { "restrictionId": uuid::Uuid::now_v7(), "reason": "it is needed again" } }),
+        )),
+        "recordHold" => Some((
+            "mutation($input: RecordHoldInput!) { recordHold(input: $input) { hold } }",
+            json!({ "input": {
+                "studentId": app.id("student", class.students[0]), "hold": true, "reason": "an open case",
+            } }),
+        )),
         _ => None,
     }
 }
@@ -154,6 +200,11 @@ fn question(field: &str, id: &str) -> Option<String> {
                 "{{ explainAccess(studentId: \"{id}\", coordinate: \"Student.name\") {{ sight }} }}"
             )
         }
+        "retentionDue" => "{ retentionDue { class } }".to_owned(),
+        "destructionBatches" => "{ destructionBatches { id } }".to_owned(),
+        "destructionItems" => format!("{{ destructionItems(batchId: \"{id}\") {{ studentId }} }}"),
+        "destructionCertificates" => "{ destructionCertificates { id } }".to_owned(),
+        "restrictions" => "{ restrictions { id } }".to_owned(),
         _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
         _ => {
             let one = LISTS

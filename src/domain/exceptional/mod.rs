@@ -40,7 +40,12 @@ pub fn unknown_purpose() -> Error {
 }
 
 /// A text that says why, of so many characters.
-fn reason(field: &'static str, text: &str, least: usize, most: usize) -> Result<Narrative> {
+pub(in crate::domain) fn reason(
+    field: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) -> Result<Narrative> {
     refuse_masked(field, text)?;
     let reason = Narrative::parse(text)
         .map_err(|error| Error::invalid(field, error.why_en, error.why_zh))?;
@@ -55,6 +60,10 @@ fn reason(field: &'static str, text: &str, least: usize, most: usize) -> Result<
 }
 
 /// A rule that says no.
-fn refused(rule: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+pub(in crate::domain) fn refused(
+    rule: &'static str,
+    en: impl Into<String>,
+    zh: impl Into<String>,
+) -> Error {
     Error::Refused { rule, why: Why::new(en.into(), zh.into()) }
 }

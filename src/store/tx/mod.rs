@@ -7,11 +7,13 @@
 //! with the rows, or takes everything back. A `Tx` that is dropped takes everything back as well.
 //! No rule of the registry lives here, and no value leaves in an audit line or an event.
 
+mod destroy;
 mod facts;
 mod grant;
 mod limit;
 mod once;
 mod open;
+mod restrict;
 mod trace;
 mod write;
 
@@ -34,11 +36,13 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
+pub use destroy::{Batch, Executed, Frozen};
 pub use facts::Found;
 pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
+pub use restrict::Restriction;
 pub use trace::Event;
 pub(in crate::store) use trace::unattended;
 use trace::{Line, Touched, audit, outbox};

@@ -36,6 +36,7 @@ use xueji::store::codec::Codec;
 use xueji::store::connect::{Pool, connect, connect_keyed};
 use xueji::store::disclosures::{Disclosures, Line};
 use xueji::store::keys::envelope::EnvelopeCodec;
+use xueji::store::retention::Retention;
 
 use super::answer::Answer;
 use super::keys;
@@ -110,6 +111,8 @@ struct Ground {
     connections: u32,
     /// What a server does beside answering.
     upkeep: bool,
+    /// The file that remembers what was destroyed.
+    destructions: Option<PathBuf>,
 }
 
 impl Ground {
@@ -130,6 +133,7 @@ impl Ground {
             unchecked: Limits::default().unchecked_time,
             connections: 4,
             upkeep: true,
+            destructions: None,
         }
     }
 }
@@ -229,6 +233,14 @@ impl App {
         (app, seed)
     }
 
+    /// With a small registry, nothing beside answering, and a file that remembers what is destroyed.
+    pub(crate) async fn school_remembering(destructions: &Path) -> (Self, super::seed::Seed) {
+        let destructions = Some(destructions.to_owned());
+        let app = Self::on(Ground { destructions, upkeep: false, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
     /// Another process of the same deployment: the same database and keys, and nothing else in common.
     pub(crate) async fn sibling(&self) -> Self {
         Self::on(Ground { policy: Arc::clone(&self.policy), ..self.ground().await }).await
@@ -272,6 +284,7 @@ impl App {
             unchecked,
             connections,
             upkeep,
+            destructions,
         } = ground;
         super::logs::keep();
         // A server tells who waits for five seconds to come again; a test on a busy machine waits.
@@ -286,6 +299,7 @@ impl App {
         if place.url.starts_with("postgres") {
             store = store.with_keyed(connect_keyed(&place.url, pool).await.unwrap());
         }
+        let store = store.with_retention(Retention { destructions, ..Retention::default() });
         let limits = Limits { request_time: PATIENCE, ..Limits::default() };
         let keeper = match folder {
             Some(folder) => {
