@@ -96,7 +96,7 @@ pub(in crate::store) async fn erase(
                 });
             }
             for hanging in hanging.chunks(CHUNK) {
-                removed(db, below, hanging).await?;
+                gone += removed(db, below, hanging).await?;
             }
         }
         gone += removed(db, table, chunk).await?;
