@@ -62,7 +62,9 @@ const EXPOSE: &[&str] = &[
     "src/domain/attendance/record.rs",
     "src/store/attendance.rs",
     "src/store/codec.rs",
+    "src/store/tx/destroy.rs",
     "src/store/tx/open.rs",
+    "src/store/tx/restrict.rs",
 ];
 
 /// Where a deliberate leak stands, for the test of the noninterference test.

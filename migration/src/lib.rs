@@ -35,6 +35,7 @@ mod m20260901_000022_account_identity;
 mod m20260901_000023_retired_secret;
 mod m20260901_000024_grants;
 mod m20260901_000025_incident;
+mod m20260901_000026_destruction;
 mod shape;
 mod version;
 
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000023_retired_secret::Migration),
             Box::new(m20260901_000024_grants::Migration),
             Box::new(m20260901_000025_incident::Migration),
+            Box::new(m20260901_000026_destruction::Migration),
         ]
     }
 }

@@ -68,6 +68,26 @@ pub enum Action {
     EmergencyStop,
     /// `emergency.lift`: ends a stop.
     EmergencyLift,
+    /// `retention.due`: reads how much is due for destruction, what was proposed and what was destroyed.
+    RetentionDue,
+    /// `destruction.propose`: freezes a list of rows to be destroyed.
+    DestructionPropose,
+    /// `destruction.keep`: excepts a student's rows from such a list.
+    DestructionKeep,
+    /// `destruction.withdraw`: gives such a list up.
+    DestructionWithdraw,
+    /// `destruction.approve`: approves such a list.
+    DestructionApprove,
+    /// `destruction.execute`: destroys what two others approved.
+    DestructionExecute,
+    /// `record.hold`: keeps a student's records from destruction, or ends that.
+    RecordHold,
+    /// `student.restrict`: proposes that a student's record is kept and not seen.
+    StudentRestrict,
+    /// `restriction.decide`: puts such a proposal in force, or refuses it.
+    RestrictionDecide,
+    /// `student.unrestrict`: lifts a restriction.
+    StudentUnrestrict,
 }
 
 impl Action {
@@ -106,6 +126,16 @@ impl Action {
             Self::IncidentReport => "incident.report",
             Self::EmergencyStop => "emergency.stop",
             Self::EmergencyLift => "emergency.lift",
+            Self::RetentionDue => "retention.due",
+            Self::DestructionPropose => "destruction.propose",
+            Self::DestructionKeep => "destruction.keep",
+            Self::DestructionWithdraw => "destruction.withdraw",
+            Self::DestructionApprove => "destruction.approve",
+            Self::DestructionExecute => "destruction.execute",
+            Self::RecordHold => "record.hold",
+            Self::StudentRestrict => "student.restrict",
+            Self::RestrictionDecide => "restriction.decide",
+            Self::StudentUnrestrict => "student.unrestrict",
         }
     }
 
@@ -143,7 +173,17 @@ impl Action {
             | Self::AuditRead
             | Self::IncidentReport
             | Self::EmergencyStop
-            | Self::EmergencyLift => true,
+            | Self::EmergencyLift
+            | Self::RetentionDue
+            | Self::DestructionPropose
+            | Self::DestructionKeep
+            | Self::DestructionWithdraw
+            | Self::DestructionApprove
+            | Self::DestructionExecute
+            | Self::RecordHold
+            | Self::StudentRestrict
+            | Self::RestrictionDecide
+            | Self::StudentUnrestrict => true,
         }
     }
 }
@@ -182,4 +222,14 @@ pub const ACTIONS: &[&str] = &[
     Action::IncidentReport.name(),
     Action::EmergencyStop.name(),
     Action::EmergencyLift.name(),
+    Action::RetentionDue.name(),
+    Action::DestructionPropose.name(),
+    Action::DestructionKeep.name(),
+    Action::DestructionWithdraw.name(),
+    Action::DestructionApprove.name(),
+    Action::DestructionExecute.name(),
+    Action::RecordHold.name(),
+    Action::StudentRestrict.name(),
+    Action::RestrictionDecide.name(),
+    Action::StudentUnrestrict.name(),
 ];

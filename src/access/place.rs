@@ -78,6 +78,22 @@ fn schools_under(ids: &[Uuid], writing: Writing) -> SelectStatement {
         .to_owned()
 }
 
+/// `school` (an expression for its id) is a school at which the pair is held, or above which it is held.
+pub fn school_held(school: Expr, held: &Held, writing: Writing) -> Expr {
+    let ids = &held.places.organisations;
+    match held.pair.reach {
+        Reach::School => among(school, ids, writing.backend),
+        Reach::Region => school.in_subquery(schools_under(ids, writing)),
+        Reach::Anywhere
+        | Reach::Own
+        | Reach::Ward
+        | Reach::Opened
+        | Reach::Teaching
+        | Reach::Class
+        | Reach::YearLevel => nothing(),
+    }
+}
+
 /// A row of a snapshot, under the school in `school`, is one that the reach covers: places are those
 /// of the snapshot, and a snapshot knows schools and authorities alone.
 pub fn frozen(school: Expr, snapshot: i64, held: &Held, writing: Writing) -> Expr {

@@ -17,11 +17,12 @@ use crate::domain::backup::leaving;
 use crate::graphql::REGISTRY;
 use crate::store::backup::check::{Means, Verified, verify};
 use crate::store::backup::folder::{list, remove, rows};
-use crate::store::backup::restore::restore;
+use crate::store::backup::restore::restore_replaying;
 use crate::store::backup::take::take;
 use crate::store::backup::{Refusal, Voice, on_record};
 use crate::store::connect::connect;
 use crate::store::keys::master::LocalMaster;
+use crate::store::retention::outside::{self, Replay};
 
 /// Takes, restores, verifies, lists or prunes backups.
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,12 @@ enum Command {
     Restore {
         /// The backup
         file: PathBuf,
+        /// File that remembers what was destroyed, which is destroyed again [default: retention.destructions]
+        #[arg(long, value_name = "FILE")]
+        destructions: Option<PathBuf>,
+        /// Restore although the file of destructions is lost; why, for the audit log
+        #[arg(long, value_name = "REASON", conflicts_with = "destructions")]
+        without_destructions: Option<String>,
         #[command(flatten)]
         flags: Box<Flags>,
     },
@@ -92,7 +99,9 @@ fn refused(refusal: Refusal) -> anyhow::Error {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Take { to, flags } => taken(&to, flags.read()?).await,
-        Command::Restore { file, flags } => restored(&file, flags.read()?).await,
+        Command::Restore { file, destructions, without_destructions, flags } => {
+            restored(&file, (destructions, without_destructions), flags.read()?).await
+        }
         Command::Verify { path, scratch_url, flags } => {
             verified(&path, scratch_url.as_ref().map(|url| url.reveal()), flags.read()?).await
         }
@@ -156,12 +165,50 @@ async fn taken(to: &Path, flags: Flags) -> anyhow::Result<()> {
     ))
 }
 
-async fn restored(file: &Path, flags: Flags) -> anyhow::Result<()> {
+/// What a restore destroys again: of the file that was named or set. One that is set and not there refuses the restore,
+/// unless somebody says why it goes without.
+fn replay(
+    named: Option<PathBuf>,
+    without: Option<&str>,
+    flags: &Flags,
+) -> anyhow::Result<Option<Replay>> {
+    let Some(path) = named.or(flags.kept()?.destructions) else { return Ok(None) };
+    if without.is_some() {
+        return Ok(None);
+    }
+    let lines = outside::read(&path).map_err(|unusable| {
+        anyhow::anyhow!(
+            "What was destroyed since the backup would come back: {unusable}. Give the file of destructions by \
+             --destructions, an empty one where nothing was ever destroyed, or restore without it by \
+             --without-destructions REASON, which is put on record. Nothing was changed."
+        )
+    })?;
+    // Only a line that names rows needs the key by which they are found.
+    let lookup = match lines.is_empty() {
+        true => [0; 32],
+        false => *flags.lookup_key()?.bytes(),
+    };
+    Ok(Some(Replay::new(lines, lookup)))
+}
+
+async fn restored(
+    file: &Path,
+    (named, without): (Option<PathBuf>, Option<String>),
+    flags: Flags,
+) -> anyhow::Result<()> {
     let master = LocalMaster::new(&flags.master_key()?);
     let (url, _) = flags.database()?;
     let now = clock(&flags)?.now();
+    if without.as_ref().is_some_and(|reason| reason.trim().chars().count() < 5) {
+        bail!("Say in five characters at least why it is restored without its destructions.");
+    }
+    let replay = replay(named, without.as_deref(), &flags)?;
     let restored =
-        restore(file, url.reveal(), &master, Some(now), Voice::Aloud).await.map_err(refused)?;
+        restore_replaying(file, url.reveal(), &master, Some(now), Voice::Aloud, replay.as_ref());
+    let restored = restored.await.map_err(refused)?;
+    if let Some(reason) = &without {
+        noted(&flags, "backup.restore_without_destructions", reason.trim()).await?;
+    }
     say(format!(
         "restored: {} rows of {} tables as of {}, each compared with the backup{}",
         restored.manifest.rows(),
@@ -172,7 +219,15 @@ async fn restored(file: &Path, flags: Flags) -> anyhow::Result<()> {
             more =>
                 format!("; {more} migrations of this program are pending: run `xueji migrate up`"),
         }
-    ))
+    ))?;
+    let Some(again) = &restored.replayed else {
+        return say("destructions were not replayed: no file of them was given");
+    };
+    say(format!("destroyed again: {} rows of {} destructions", again.rows, again.batches))?;
+    for certificate in &again.certificates {
+        say(format!("certificate of after the backup, not in it: batch {certificate}"))?;
+    }
+    Ok(())
 }
 
 async fn verified(path: &Path, scratch: Option<&str>, flags: Flags) -> anyhow::Result<()> {

@@ -17,6 +17,7 @@ mod load_sample;
 mod migrate;
 mod out;
 mod policy;
+mod retention;
 mod schema;
 mod serve;
 mod snapshot;
@@ -58,6 +59,8 @@ enum Command {
     Grants(grants::Args),
     /// Take, restore, verify, list or prune backups
     Backup(backup::Args),
+    /// Say what is due for destruction, or check a schedule of retention
+    Retention(retention::Args),
     /// Make, list or change the keys under which columns are sealed
     Keys(keys::Args),
     /// Link, unlink or list identities of other issuers (OpenID Connect)
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
             Command::Snapshot(args) => snapshot::run(args).await,
             Command::Grants(args) => grants::run(args).await,
             Command::Backup(args) => backup::run(args).await,
+            Command::Retention(args) => retention::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Identity(args) => identity::run(args).await,
             Command::Audit(args) => audit::run(args).await,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::start;
+use anyhow::Context as _;
+
 use crate::app::App;
 use crate::auth::issuer::Issuers;
 use crate::clock::Clock;
@@ -33,6 +35,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let origin = start::origin_of(flags.policies.as_deref());
     let policy = start::policy(origin.folder()).await?;
+    let retention = start::retention(&settings.retention)?;
     let db = start::database(settings.database_url.reveal(), settings.database).await?;
     let _sole = start::sole(settings.database_url.reveal())?;
     let clock = Clock::system(settings.time_zone);
@@ -48,6 +51,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => None,
     };
     let store = start::store(settings.database_url.reveal(), settings.database, db, codec).await?;
+    let store = store.with_retention(retention);
+    // What a process that ended in the middle of a destruction left to be done.
+    store.settle_owed(clock.now()).await.context("What was destroyed cannot be settled")?;
+    if settings.retention.destructions.is_none() {
+        tracing::warn!(
+            "no file outside the database remembers what is destroyed: a restore of an older backup brings it back; \
+             give --retention-destructions"
+        );
+    }
     let keeper = start::keeper(origin, &store, clock).await?;
     let doorway = match signer {
         Some(signer) => {

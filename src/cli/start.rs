@@ -14,7 +14,7 @@ use crate::auth::jwt::KeySet;
 use crate::auth::jwt::signer::Signer;
 use crate::clock::Clock;
 use crate::config::secret::SecretKey;
-use crate::config::settings::{Backups, DataCipher, Database, Jwt};
+use crate::config::settings::{Backups, DataCipher, Database, Jwt, Kept};
 use crate::config::sign_in::SignIn;
 use crate::domain::policy::{Keeper, Origin, Refusal, in_force};
 use crate::domain::sign_in::Door;
@@ -27,6 +27,8 @@ use crate::store::disclosures::Disclosures;
 use crate::store::keys::Refusal as KeyRefusal;
 use crate::store::keys::envelope::EnvelopeCodec;
 use crate::store::keys::master::LocalMaster;
+use crate::store::retention::Retention;
+use crate::store::retention::schedule::Schedule;
 use crate::store::sole::{self, Sole};
 
 /// Everything that a policy must speak about.
@@ -91,6 +93,27 @@ pub(super) fn backup_folder(backups: &Backups) -> anyhow::Result<Backups> {
         bail!("Setting backup.folder cannot be used: {} is no folder.", backups.folder.display());
     }
     Ok(backups.clone())
+}
+
+/// The periods and the file of destructions; a schedule with a fault stops the start, as does a folder that is not there.
+pub(super) fn retention(kept: &Kept) -> anyhow::Result<Retention> {
+    let schedule = match &kept.schedule {
+        Some(path) => Schedule::read(path).map_err(|faults| {
+            anyhow::anyhow!("The retention schedule cannot be used:\n{faults}")
+        })?,
+        None => Schedule::shipped(),
+    };
+    if let Some(path) = &kept.destructions {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            bail!(
+                "Setting retention.destructions cannot be used: the folder of {} is not there.",
+                path.display()
+            );
+        }
+    }
+    let (schedule, destructions) = (Arc::new(schedule), kept.destructions.clone());
+    Ok(Retention { schedule, destructions, ahead_days: kept.ahead_days })
 }
 
 /// A database error for the person at the terminal: by kind, since its text may quote values.

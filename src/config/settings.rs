@@ -172,6 +172,19 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// The backups that the server takes, if it takes any.
     pub backups: Option<Backups>,
+    /// How long what is kept, and where destructions are remembered.
+    pub retention: Kept,
+}
+
+/// How long what is kept, and where it is remembered what was destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The file with the periods; the shipped ones without.
+    pub schedule: Option<PathBuf>,
+    /// The file outside the database that remembers what was destroyed.
+    pub destructions: Option<PathBuf>,
+    /// Most days that the clock may be ahead of the audit log.
+    pub ahead_days: u32,
 }
 
 /// The shortest time for which lines of the logs are kept, in months.
@@ -396,6 +409,7 @@ impl Flags {
             accounts: self.accounts()?,
             sign_in: self.sign_in()?,
             backups: self.backups()?,
+            retention: self.kept()?,
         })
     }
 
@@ -516,6 +530,20 @@ impl Flags {
         let folder = text(flags.folder.as_ref()).map(PathBuf::from);
         let keep = Keep::from_flags(flags);
         Ok(folder.map(|folder| Backups { folder, hour, keep, verify_every_days }))
+    }
+
+    /// Retention and destruction.
+    pub fn kept(&self) -> Result<Kept, ConfigError> {
+        let flags = &self.retention;
+        let ahead_days = flags.clock_ahead_days.unwrap_or(45);
+        if ahead_days < 2 {
+            return Err(invalid("retention.clock_ahead_days", "it must be 2 or more."));
+        }
+        Ok(Kept {
+            schedule: text(flags.schedule.as_ref()).map(PathBuf::from),
+            destructions: text(flags.destructions.as_ref()).map(PathBuf::from),
+            ahead_days,
+        })
     }
 
     fn jwt(&self) -> Result<Jwt, ConfigError> {

@@ -39,6 +39,7 @@ pub mod identity;
 pub mod identity_document;
 pub mod organisation;
 pub mod policy;
+pub mod retention;
 pub mod reward;
 pub mod sanction;
 pub mod school_year;

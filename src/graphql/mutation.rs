@@ -13,6 +13,7 @@ use super::grants::GrantsMutation;
 use super::identity::IdentityMutation;
 use super::login_session::LoginSessionMutation;
 use super::policy::PolicyMutation;
+use super::retention::RetentionMutation;
 
 /// What changes the registry. Each field takes one `input`; with the same `idempotencyKey` a
 /// request that arrives twice is done once.
@@ -29,4 +30,5 @@ pub struct Mutation(
     GrantsMutation,
     AccountMutation,
     EmergencyMutation,
+    RetentionMutation,
 );

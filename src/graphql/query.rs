@@ -18,6 +18,7 @@ use super::error::{to_server, without_caller};
 use super::explain::ExplainQuery;
 use super::grants::GrantsQuery;
 use super::login_session::LoginSessionQuery;
+use super::retention::RetentionQuery;
 use super::scalar::Code;
 use super::statistics::StatisticsQuery;
 use super::viewer::Viewer;
@@ -36,6 +37,7 @@ struct Parts(
     LoginSessionQuery,
     ApiClientQuery,
     AuditQuery,
+    RetentionQuery,
 );
 
 /// Where every question starts. Its fields are answered one after the other: the library runs them side by side and

@@ -32,6 +32,7 @@ mod progress;
 pub mod reached;
 pub mod read;
 pub mod relay;
+pub mod retention;
 pub mod reviews;
 pub mod sign_in;
 pub mod snapshot;
@@ -68,6 +69,7 @@ pub struct Store {
     statements: Arc<AtomicU64>,
     /// Wakes the relay of this process when an act with events is committed.
     wake: Arc<tokio::sync::Notify>,
+    retention: Arc<retention::Retention>,
 }
 
 impl std::fmt::Debug for Store {
@@ -87,6 +89,7 @@ impl Store {
             registry,
             statements: Arc::new(AtomicU64::new(0)),
             wake: Arc::default(),
+            retention: Arc::default(),
         }
     }
 
@@ -95,6 +98,17 @@ impl Store {
     pub fn with_disclosures(mut self, disclosures: Disclosures) -> Self {
         self.disclosures = Arc::new(disclosures.coded_by(Arc::clone(&self.codec)));
         self
+    }
+
+    /// The same store with another schedule of retention, and a file outside that remembers what was destroyed.
+    #[must_use]
+    pub fn with_retention(self, retention: retention::Retention) -> Self {
+        Self { retention: Arc::new(retention), ..self }
+    }
+
+    /// How long what is kept.
+    pub fn retention(&self) -> &retention::Retention {
+        &self.retention
     }
 
     /// The log of disclosures.

@@ -27,7 +27,8 @@ async fn root_fields(of: &str) -> Vec<String> {
 }
 
 /// Actions that change nothing: arguments of a query, refused in a test of their own.
-const QUESTIONS: &[&str] = &["access.explain", "audit.read", "incident.report", "session.list"];
+const QUESTIONS: &[&str] =
+    &["access.explain", "audit.read", "incident.report", "retention.due", "session.list"];
 
 /// Acts on what is one's own, which need no line of the policy; `sign_in::listed` says that they reach nothing else.
 const OWN: &[&str] = &["viewerSessionEnd"];
@@ -145,6 +146,52 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
             "mutation($input: EmergencyLiftInput!) { emergencyLift(input: $input) { stopId } }",
             json!({ "input": { "stopId": "none" } }),
         )),
+        "destructionPropose" => Some((
+            "mutation($input: DestructionProposeInput!) { destructionPropose(input: $input) { batchId } }",
+            json!({ "input": {
+                "class": "attendance", "schoolId": app.id("organisation", seed.schools[0].id),
+                "reason": "the period has ended",
+            } }),
+        )),
+        "destructionKeep" => Some((
+            "mutation($input: DestructionKeepInput!) { destructionKeep(input: $input) { records } }",
+            json!({ "input": {
+                "batchId": uuid::Uuid::now_v7(), "studentId": app.id("student", class.students[0]),
+                "until": "2030-01-01", "reason": "a dispute",
+            } }),
+        )),
+        "destructionApprove" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionApprove(input: $input) { approved } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "destructionWithdraw" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionWithdraw(input: $input) { batchId } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "destructionExecute" => Some((
+            "mutation($input: DestructionBatchInput!) { destructionExecute(input: $input) { records } }",
+            json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
+        )),
+        "studentRestrict" => Some((
+            "mutation($input: StudentRestrictInput!) { studentRestrict(input: $input) { restrictionId } }",
+            json!({ "input": {
+                "studentId": app.id("student", class.students[0]), "reason": "the purpose has ended",
+            } }),
+        )),
+        "restrictionDecide" => Some((
+            "mutation($input: RestrictionDecideInput!) { restrictionDecide(input: $input) { restrictionId } }",
+            json!({ "input": { "restrictionId": uuid::Uuid::now_v7(), "agreed": true } }),
+        )),
+        "studentUnrestrict" => Some((
+            "mutation($input: StudentUnrestrictInput!) { studentUnrestrict(input: $input) { restrictionId } }",
+            json!({ "input": { "restrictionId": uuid::Uuid::now_v7(), "reason": "it is needed again" } }),
+        )),
+        "recordHold" => Some((
+            "mutation($input: RecordHoldInput!) { recordHold(input: $input) { hold } }",
+            json!({ "input": {
+                "studentId": app.id("student", class.students[0]), "hold": true, "reason": "an open case",
+            } }),
+        )),
         _ => None,
     }
 }
@@ -214,6 +261,11 @@ fn question(field: &str, id: &str) -> Option<String> {
                 .to_owned()
         }
         "emergencyStops" => "{ emergencyStops { id } }".to_owned(),
+        "retentionDue" => "{ retentionDue { class } }".to_owned(),
+        "destructionBatches" => "{ destructionBatches { id } }".to_owned(),
+        "destructionItems" => format!("{{ destructionItems(batchId: \"{id}\") {{ studentId }} }}"),
+        "destructionCertificates" => "{ destructionCertificates { id } }".to_owned(),
+        "restrictions" => "{ restrictions { id } }".to_owned(),
         _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
         _ => {
             let one = LISTS

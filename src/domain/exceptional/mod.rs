@@ -41,7 +41,7 @@ pub fn unknown_purpose() -> Error {
 }
 
 /// A text that says why, of so many characters.
-pub(super) fn reason(
+pub(in crate::domain) fn reason(
     field: &'static str,
     text: &str,
     least: usize,
@@ -61,6 +61,10 @@ pub(super) fn reason(
 }
 
 /// A rule that says no.
-pub(super) fn refused(rule: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+pub(in crate::domain) fn refused(
+    rule: &'static str,
+    en: impl Into<String>,
+    zh: impl Into<String>,
+) -> Error {
     Error::Refused { rule, why: Why::new(en.into(), zh.into()) }
 }

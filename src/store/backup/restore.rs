@@ -26,6 +26,7 @@ use crate::store::failed;
 use crate::store::keys;
 use crate::store::keys::logs::LogKeys;
 use crate::store::keys::master::MasterKey;
+use crate::store::retention::outside::{Replay, Replayed};
 use crate::store::sole;
 use crate::store::tx::unattended;
 
@@ -46,6 +47,8 @@ pub struct Restored {
     pub bytes: u64,
     /// How many migrations this program has beyond those of the backup.
     pub pending: usize,
+    /// What was destroyed again, since the backup is of before its destruction.
+    pub replayed: Option<Replayed>,
     /// The backup's own key, for the record of a verification.
     pub(super) key: [u8; 32],
 }
@@ -58,20 +61,33 @@ pub async fn restore(
     on_record: Option<DateTime<Utc>>,
     voice: Voice,
 ) -> Result<Restored, Refusal> {
+    restore_replaying(path, url, master, on_record, voice, None).await
+}
+
+/// The same, and destroys again, before the database is anybody's to use, what was destroyed since the backup was taken.
+pub async fn restore_replaying(
+    path: &Path,
+    url: &str,
+    master: &dyn MasterKey,
+    on_record: Option<DateTime<Utc>>,
+    voice: Voice,
+    replay: Option<&Replay>,
+) -> Result<Restored, Refusal> {
     let mut source = Source::open(path, master).await?;
     let applied = known(&source)?;
     let on_record = on_record.map(|now| (now, master));
-    match files_of(url) {
+    let told = Told { on_record, voice, replay };
+    let replayed = match files_of(url) {
         Some((registry, lines)) => {
             let _sole = sole::take(url).map_err(|taken| Refusal::Served(taken.to_string()))?;
-            into_files(&mut source, (&registry, &lines), applied, (on_record, voice)).await?;
+            into_files(&mut source, (&registry, &lines), applied, told).await?
         }
-        None => into_server(&mut source, url, applied, (on_record, voice)).await?,
-    }
+        None => into_server(&mut source, url, applied, told).await?,
+    };
     let (manifest, key) = (source.manifest.clone(), source.key);
     let Digested { sha256, bytes } = source.digested().await?;
     let pending = Migrator::migrations().len().saturating_sub(manifest.migrations.len());
-    Ok(Restored { manifest, sha256, bytes, pending, key })
+    Ok(Restored { manifest, sha256, bytes, pending, replayed, key })
 }
 
 /// How many migrations the backup rests on; refuses what this program does not know.
@@ -90,6 +106,14 @@ fn known(source: &Source) -> Result<u32, Refusal> {
 
 /// When a restore is put on record, and the master key of the keys for it; none for one that is only tried.
 type OnRecord<'a> = Option<(DateTime<Utc>, &'a dyn MasterKey)>;
+
+/// What a restore is told besides the backup.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    on_record: OnRecord<'a>,
+    voice: Voice,
+    replay: Option<&'a Replay>,
+}
 
 fn of_keys(refusal: keys::Refusal) -> Refusal {
     Refusal::Unsound(format!("its keys of the logs: {refusal}"))
@@ -143,8 +167,8 @@ async fn into_server(
     source: &mut Source,
     url: &str,
     applied: u32,
-    told: (OnRecord<'_>, Voice),
-) -> Result<(), Refusal> {
+    told: Told<'_>,
+) -> Result<Option<Replayed>, Refusal> {
     let db = connect(url, 1).await?;
     let tx = db.begin().await.map_err(failed)?;
     let ours = |name: &String| {
@@ -155,10 +179,12 @@ async fn into_server(
     }
     Migrator::up(&tx, Some(applied)).await.map_err(failed)?;
     let loading = Loading { registry: tx, lines: None };
-    load(source, &loading, told).await?;
+    let replayed = load(source, &loading, told).await?;
     loading.commit().await?;
-    db.execute_unprepared("ANALYZE").await.map_err(failed)?;
-    Ok(db.close().await.map_err(failed)?)
+    let settle = if replayed.is_some() { "VACUUM ANALYZE" } else { "ANALYZE" };
+    db.execute_unprepared(settle).await.map_err(failed)?;
+    db.close().await.map_err(failed)?;
+    Ok(replayed)
 }
 
 /// Whether a file holds nothing: it is not there, has no bytes, or no tables with rows that somebody could miss.
@@ -193,8 +219,8 @@ async fn into_files(
     source: &mut Source,
     (registry, lines): (&Path, &Path),
     applied: u32,
-    told: (OnRecord<'_>, Voice),
-) -> Result<(), Refusal> {
+    told: Told<'_>,
+) -> Result<Option<Replayed>, Refusal> {
     empty(registry, false).await?;
     empty(lines, true).await?;
     let parent = registry.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -216,7 +242,7 @@ async fn into_files(
         registry: db.begin().await.map_err(failed)?,
         lines: Some(log.begin().await.map_err(failed)?),
     };
-    load(source, &loading, told).await?;
+    let replayed = load(source, &loading, told).await?;
     loading.commit().await?;
     for db in [&db, &log] {
         if let Some(row) =
@@ -243,15 +269,16 @@ async fn into_files(
         let _left = std::fs::remove_file(lines);
         return Err(unwritable(error));
     }
-    sync_folder(parent).map_err(unwritable)
+    sync_folder(parent).map_err(unwritable)?;
+    Ok(replayed)
 }
 
 /// Fills the tables and compares them with what the backup says. Nothing is committed here.
 async fn load(
     source: &mut Source,
     into: &Loading,
-    (on_record, voice): (OnRecord<'_>, Voice),
-) -> Result<(), Refusal> {
+    Told { on_record, voice, replay }: Told<'_>,
+) -> Result<Option<Replayed>, Refusal> {
     let tables = source.manifest.tables.clone();
     let back = set_aside(source, into, &tables).await?;
     let mut progress = voice.progress(source.manifest.rows());
@@ -278,6 +305,15 @@ async fn load(
     if postgres(into.registry.get_database_backend()) {
         count_on(&into.registry, &tables).await?;
     }
+    let replayed = match replay {
+        Some(replay) => {
+            progress.say("destroying again what was destroyed since");
+            let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+            let now = on_record.map_or(source.manifest.taken_at, |(now, _)| now);
+            Some(replay.run(&into.registry, &names, now).await?)
+        }
+        None => None,
+    };
     let keys = match on_record {
         Some((_, master)) if tables.iter().any(|table| table.name == LOG_KEYS) => {
             LogKeys::open(&into.registry, master).await.map_err(of_keys)?
@@ -288,12 +324,19 @@ async fn load(
     if let (Some((now, _)), Some(keys)) = (on_record, keys) {
         let rows = source.manifest.rows();
         let taken_at = source.manifest.taken_at.format("%Y-%m-%dT%H:%M:%SZ");
-        let detail = format!("backup of {taken_at}, {rows} rows in {} tables", tables.len());
+        let again = match &replayed {
+            Some(done) => {
+                format!("{} rows of {} destructions destroyed again", done.rows, done.batches)
+            }
+            None => "destructions not replayed".to_owned(),
+        };
+        let detail =
+            format!("backup of {taken_at}, {rows} rows in {} tables, {again}", tables.len());
         let line = unattended(&keys, "backup.restore", "", &detail, now)?;
         into.registry.execute(&line).await.map_err(failed)?;
     }
     progress.finish();
-    Ok(())
+    Ok(replayed)
 }
 
 async fn compare(db: &DatabaseTransaction, table: &Table, total: &Total) -> Result<(), Refusal> {

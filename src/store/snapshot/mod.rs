@@ -440,7 +440,7 @@ async fn number(tx: &DatabaseTransaction) -> Result<i64> {
     Ok(last.map_or(0, |last| last.number) + 1)
 }
 
-async fn forget(tx: &DatabaseTransaction, number: i64) -> Result<()> {
+pub(in crate::store) async fn forget(tx: &DatabaseTransaction, number: i64) -> Result<()> {
     for table in FACTS.iter().copied() {
         let delete = Query::delete()
             .from_table(table)

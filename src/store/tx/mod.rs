@@ -9,12 +9,14 @@
 
 pub(in crate::store) mod account;
 mod client;
+mod destroy;
 mod facts;
 mod gift;
 mod grant;
 mod limit;
 mod once;
 mod open;
+mod restrict;
 mod trace;
 mod write;
 
@@ -39,6 +41,7 @@ use crate::access::view::Noun;
 use crate::error::{Error, Result};
 pub use account::{Member, NewAccount, NewCode, OwnGrant, Person, Subject, Whose};
 pub use client::{ListedClient, NewClient};
+pub use destroy::{Batch, Executed, Frozen};
 pub use facts::Found;
 pub(in crate::store) use gift::place_at;
 pub use gift::{Ground, Named, Receiver, Request, RoleAt, RoleOnFile, Site};
@@ -46,6 +49,7 @@ pub use grant::{Duty, Holder, Lies, NewGrant};
 pub use limit::Rate;
 pub use once::{KEY_REUSED, Once, VERSION};
 pub use open::{NewReview, ReviewOnFile, Target};
+pub use restrict::Restriction;
 pub use trace::Event;
 pub(in crate::store) use trace::{AtDoor, at_door, derived_events, unattended, unattended_with};
 use trace::{Line, Touched, audit, outbox};

@@ -41,6 +41,7 @@ use xueji::store::codec::Codec;
 use xueji::store::connect::{Pool, connect, connect_keyed};
 use xueji::store::disclosures::{Disclosures, Line};
 use xueji::store::keys::envelope::EnvelopeCodec;
+use xueji::store::retention::Retention;
 
 use super::answer::Answer;
 use super::keys;
@@ -119,6 +120,8 @@ struct Ground {
     door: Option<SignIn>,
     /// Issuers of other houses.
     oidc: Oidc,
+    /// The file that remembers what was destroyed.
+    destructions: Option<PathBuf>,
 }
 
 impl Ground {
@@ -141,6 +144,7 @@ impl Ground {
             upkeep: true,
             door: None,
             oidc: Oidc::default(),
+            destructions: None,
         }
     }
 }
@@ -291,6 +295,14 @@ impl App {
         (app, seed)
     }
 
+    /// With a small registry, nothing beside answering, and a file that remembers what is destroyed.
+    pub(crate) async fn school_remembering(destructions: &Path) -> (Self, super::seed::Seed) {
+        let destructions = Some(destructions.to_owned());
+        let app = Self::on(Ground { destructions, upkeep: false, ..Ground::new().await }).await;
+        let seed = app.plant(super::seed::Shape::default()).await;
+        (app, seed)
+    }
+
     /// The same with all that a server does beside answering.
     pub(crate) async fn busy_school_trusting(oidc: Oidc) -> (Self, super::seed::Seed) {
         let app = Self::on(Ground { oidc, ..Ground::new().await }).await;
@@ -349,6 +361,7 @@ impl App {
             upkeep,
             door,
             oidc,
+            destructions,
         } = ground;
         super::logs::keep();
         // A server tells who waits for five seconds to come again; a test on a busy machine waits.
@@ -363,6 +376,7 @@ impl App {
         if place.url.starts_with("postgres") {
             store = store.with_keyed(connect_keyed(&place.url, pool).await.unwrap());
         }
+        let store = store.with_retention(Retention { destructions, ..Retention::default() });
         let limits = Limits { request_time: PATIENCE, ..Limits::default() };
         let keeper = match folder {
             Some(folder) => {
