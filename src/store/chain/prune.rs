@@ -47,7 +47,7 @@ impl Store {
         }
         let mut dropped = Vec::new();
         for log in Log::ALL {
-            while let Some(part) = self.due(log, months, clock.now()).await? {
+            while let Some(part) = self.due_part(log, months, clock.now()).await? {
                 dropped.push(self.drop_part(part, clock.now()).await?);
             }
         }
@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// The oldest month of a log, if all of it is sealed, signed and old enough.
-    async fn due(&self, log: Log, months: u32, now: DateTime<Utc>) -> Result<Option<Part>> {
+    async fn due_part(&self, log: Log, months: u32, now: DateTime<Utc>) -> Result<Option<Part>> {
         let db = self.log_db(log);
         let Some(now) = believed(db, log, now).await? else { return Ok(None) };
         let cutoff = now.checked_sub_months(Months::new(months));
