@@ -86,11 +86,8 @@ impl Doorway {
 
     /// What a session must do before anything else; nothing for most.
     pub(crate) fn asks_first(&self, session: &Session, clock: Clock) -> Option<First> {
-        let login = session.login?;
-        if session.bounds.is_some() {
-            // A program has neither a password nor a second factor.
-            return None;
-        }
+        // A program has neither a password nor a second factor.
+        let login = session.login.filter(|_| !session.program)?;
         if login.must_change || self.door.too_old(login.changed_at, clock.now()) {
             return Some(First::Password);
         }

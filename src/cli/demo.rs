@@ -20,6 +20,7 @@ use crate::config::door::Rate;
 use crate::config::flags::Flags;
 use crate::config::secret::{SecretKey, SecretText};
 use crate::config::settings::{self, DataCipher, Database, Jwt, LogFormat};
+use crate::config::sign_in::SignIn;
 use crate::demo::persona::Personas;
 use crate::demo::{Sealer, Size, load};
 use crate::domain::policy::Origin;
@@ -283,8 +284,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Limits::from_settings(&limits, true),
     );
     let heads = args.data.join("registry.heads.jsonl");
-    let doorway =
-        start::doorway(&settings::SignIn::default(), Arc::clone(&keys.signer), &keys.jwt())?;
+    let doorway = start::doorway(&SignIn::default(), Arc::clone(&keys.signer), &keys.jwt())?;
     let password = password(&args.data)?;
     let accounts: Vec<_> = record.personas.0.iter().map(|person| person.account_id).collect();
     let visit = Visit { request_id: Arc::from("demo"), client: None, agent: None };

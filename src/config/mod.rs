@@ -9,6 +9,7 @@ pub mod door;
 pub mod flags;
 pub mod secret;
 pub mod settings;
+pub mod sign_in;
 #[cfg(test)]
 mod tests;
 

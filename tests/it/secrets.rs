@@ -222,6 +222,8 @@ fn a_setting_that_is_wrong_is_not_quoted(#[case] way: Way) {
         ("tls.key", pasted.clone()),
         ("tls.certificate", pasted.clone()),
         ("tls.key", content.to_string()),
+        ("jwt.signing_key_file", pasted.clone()),
+        ("jwt.signing_key_file", content.to_string()),
     ] {
         let mut given = good(folder.path(), "sqlite://registry.db?mode=rwc", nowhere);
         let instead = setting.trim_end_matches("_file");

@@ -322,3 +322,21 @@ fn debug_shows_no_key() {
     let shown = format!("{:?} {:?}", world().keys, inline("k", "HS256", SECRET));
     assert!(!shown.contains("secret of well"), "{shown}");
 }
+
+#[test]
+fn a_session_is_named_by_tokens_of_the_own_key_alone() {
+    let World { folder: _folder, signer, keys } = world();
+    let keys = keys.naming_sessions(signer.kid());
+    let own = Claims { sid: Some("session-1".into()), ..claims() };
+    let own = signer.sign(&own, "xueji").unwrap();
+    assert_eq!(keys.verify(&own).unwrap().sid.as_deref(), Some("session-1"));
+    // What another issuer calls a session is none of ours, also when the token is known already.
+    let foreign = shared(json!({ "sid": "session-1" }));
+    for _ in 0..2 {
+        assert_eq!(keys.verify(&foreign).unwrap().sid, None);
+    }
+    let without = world();
+    let token = Claims { sid: Some("session-1".into()), ..claims() };
+    let token = without.signer.sign(&token, "xueji").unwrap();
+    assert_eq!(without.keys.verify(&token).unwrap().sid, None, "nobody signs in here");
+}

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use xueji_entity::value::PasswordHash;
 
 use crate::config::secret::SecretText;
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::error::{Error, Result};
 
 /// Bytes of the salt of a hash.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::store::sign_in::Credential;
 
 /// Failures that are older than this are forgotten.
@@ -30,7 +30,10 @@ pub(super) fn after_failure(
         .is_some_and(|end| end < now);
     let failures = if old { 1 } else { credential.failures.max(0).saturating_add(1) };
     let beyond = failures.saturating_sub(i64::from(rules.lock_after));
-    let Ok(doublings) = u32::try_from(beyond) else { return (failures, None) };
+    if beyond < 0 {
+        return (failures, None);
+    }
+    let doublings = u32::try_from(beyond).unwrap_or(u32::MAX);
     let factor = 1_u32.checked_shl(doublings.min(31)).unwrap_or(u32::MAX);
     let delay = rules.lock_first.checked_mul(factor).unwrap_or(Duration::MAX).min(rules.lock_most);
     let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use xueji_entity::value::PasswordHash;
 
 use crate::config::secret::SecretText;
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::error::{Error, Result, Why};
 use crate::store::Store;
 use crate::store::sign_in::{End, Entry, Known, NewSession, Personal, Said, Visit};
@@ -363,19 +363,17 @@ impl Door {
     ) -> Result<Enrolment, Denied> {
         let known = self.prove(store, visit, now, holder, FACTOR_BEGIN, password, None).await?;
         if known.credential.factor_since.is_some() {
-            return Err(Error::Refused {
-                rule: "SECOND_FACTOR_ACTIVE",
-                why: Why::new(
-                    "this account has a second factor; remove it before another is set up",
-                    "该账号已启用双因素认证；如需更换，请先移除",
-                ),
-            }
-            .into());
+            return Err(active().into());
         }
         let login = store.personal(holder.account).await?.login;
         let key = factor::new_key();
         let entry = store.enter(visit, now).await?;
-        entry.known(holder.account).await?;
+        // Another request may have confirmed one meanwhile, which is not replaced without its code.
+        let again = entry.known(holder.account).await?;
+        if again.is_none_or(|again| again.credential.factor_since.is_some()) {
+            entry.give_up().await?;
+            return Err(active().into());
+        }
         entry.begin_factor(holder.account, &key).await?;
         let said = Said::done(FACTOR_BEGIN, holder.account);
         entry.say(Said { row: Some(("credential", holder.account)), ..said }).await?;
@@ -628,6 +626,16 @@ pub async fn sign_out(
     };
     entry.commit().await?;
     Ok(ended)
+}
+
+fn active() -> Error {
+    Error::Refused {
+        rule: "SECOND_FACTOR_ACTIVE",
+        why: Why::new(
+            "this account has a second factor; remove it before another is set up",
+            "该账号已启用双因素认证；如需更换，请先移除",
+        ),
+    }
 }
 
 /// Whether a text can be a login at all.

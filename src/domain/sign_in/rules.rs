@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::config::settings::SignIn;
+use crate::config::sign_in::SignIn;
 use crate::error::{Error, Why};
 use crate::store::sign_in::Personal;
 

@@ -7,7 +7,8 @@ use axum::http::{Request, StatusCode};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use xueji::config::settings::{Limits, SignIn};
+use xueji::config::settings::Limits;
+use xueji::config::sign_in::SignIn;
 use xueji::http::RemoteAddr;
 use xueji_entity::audit::AuditOutcome;
 

@@ -12,7 +12,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use xueji::config::settings::SignIn;
+use xueji::config::sign_in::SignIn;
 use xueji::http::RemoteAddr;
 use xueji_entity::audit::AuditOutcome;
 use xueji_entity::value::{AccessGrantId, AccountId, OrganisationId};

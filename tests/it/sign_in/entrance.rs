@@ -5,7 +5,7 @@ use axum::http::{Method, Request, header};
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 use serde_json::json;
-use xueji::config::settings::SignIn;
+use xueji::config::sign_in::SignIn;
 use xueji_entity::credential;
 use xueji_entity::value::AccountId;
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
-use xueji::config::settings::SignIn;
+use xueji::config::sign_in::SignIn;
 use xueji_entity::recovery_code;
 
 use super::{

@@ -1,5 +1,6 @@
 //! Signing in: by name, password and code; sessions that go on and end; what is asked of passwords; what is on record.
 
+mod command;
 mod entrance;
 mod factor;
 mod listed;
@@ -14,7 +15,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrde
 use serde_json::{Value, json};
 use uuid::Uuid;
 use xueji::config::secret::SecretText;
-use xueji::config::settings::SignIn;
+use xueji::config::sign_in::SignIn;
 use xueji::store::sign_in::Visit;
 use xueji_entity::{account, audit};
 

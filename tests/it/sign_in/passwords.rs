@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use serde_json::json;
 use xueji::config::secret::SecretText;
-use xueji::config::settings::SignIn;
+use xueji::config::sign_in::SignIn;
 use xueji_entity::account;
 use xueji_entity::credential;
 use xueji_entity::value::AccountId;

@@ -1,7 +1,9 @@
 //! Sessions: gone on with by refresh tokens, each once; ended by their holder, by time, and by a token that comes twice.
 
 use chrono::TimeDelta;
+use sea_orm::EntityTrait;
 use serde_json::json;
+use xueji_entity::login_session;
 
 use super::{GOOD, WHO, access, ask, go_on, refresh, rules, shut, told, with_password};
 use crate::support::app::{App, within_a_second};
@@ -35,12 +37,17 @@ async fn of_two_refreshes_at_the_same_time_one_wins() {
     let (app, seed, hand) = App::door(rules()).await;
     let other = app.other_door(hand).await;
     let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
-    for _ in 0..4 {
+    for round in 1..=4 {
         let token = refresh(&login.sign_in(&app, GOOD).await);
         let (one, two) = tokio::join!(go_on(&app, &token), go_on(&other, &token));
-        let mut statuses = [one.status.as_u16(), two.status.as_u16()];
-        statuses.sort_unstable();
-        assert_eq!(statuses, [200, 401]);
+        // Whoever lost has ended the session, perhaps before the other was answered.
+        assert!([one.status.as_u16(), two.status.as_u16()].contains(&401));
+        let sessions = login_session::Entity::find().all(app.db()).await.unwrap();
+        assert_eq!(sessions.len(), round);
+        for session in sessions {
+            assert_eq!(session.refresh_generation, 1, "the token was replaced once");
+            assert_eq!(session.end_reason.as_deref(), Some("reused"));
+        }
     }
 }
 
@@ -133,4 +140,32 @@ async fn who_signs_out_is_out_within_a_second_in_every_process() {
         .collect();
     assert_eq!(outs.len(), 2);
     assert_eq!(outs[1].1, "everywhere: 2 ended");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_ends_its_streams_and_leaves_those_of_another() {
+    const ACCESS: &str = "subscription { accessChanged { kind } }";
+    let (app, seed, hand) = App::door(rules()).await;
+    let other = app.other_door(hand).await;
+    let site = app.serve().await;
+    let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
+    let (one, two) = (login.sign_in(&app, GOOD).await, login.sign_in(&app, GOOD).await);
+    let mut ended = site.granted(&access(&one)).await;
+    ended.open(&app, "s", ACCESS, json!({})).await;
+    let mut stays = site.granted(&access(&two)).await;
+    stays.open(&app, "s", ACCESS, json!({})).await;
+    // In another process: nothing but the database tells of it.
+    assert_eq!(other.auth("sign-out", Some(&access(&one)), json!({})).await.status, 200);
+    app.look_at_accounts().await;
+    let message = ended.next().await;
+    assert_eq!(message["type"], "error", "{message}");
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
+    ended.subscribe("again", ACCESS, json!({})).await;
+    let message = ended.next().await;
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
+    assert_eq!(app.streams(), 1);
+    app.auth("sign-out", Some(&access(&two)), json!({ "everywhere": true })).await;
+    app.look_at_accounts().await;
+    let message = stays.next().await;
+    assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
 }
