@@ -112,7 +112,7 @@ impl MigrationTrait for Migration {
                 "CREATE TRIGGER destruction_certificate_all_stay BEFORE TRUNCATE ON destruction_certificate \
                  FOR EACH STATEMENT EXECUTE FUNCTION destruction_certificate_all_stay()",
             ],
-            _ => &[
+            DbBackend::Sqlite | DbBackend::MySql | _ => &[
                 "CREATE TRIGGER destruction_certificate_unchanged BEFORE UPDATE ON destruction_certificate \
                  BEGIN SELECT RAISE(ABORT, 'a certificate stays as it is'); END",
                 "CREATE TRIGGER destruction_certificate_stays BEFORE DELETE ON destruction_certificate \

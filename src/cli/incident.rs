@@ -143,11 +143,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// What the gate refuses, as a sentence.
 pub(super) fn refused(error: Error) -> anyhow::Error {
-    match error {
-        Error::Refused { why, .. } => anyhow::anyhow!("{}.", why.en),
-        other => anyhow::Error::new(other)
-            .context("It cannot be put on record in the audit log, so nothing is written"),
+    if let Error::Refused { why, .. } = &error {
+        return anyhow::anyhow!("{}.", why.en);
     }
+    anyhow::Error::new(error)
+        .context("It cannot be put on record in the audit log, so nothing is written")
 }
 
 async fn suspect(store: &Store, whose: &Whose) -> anyhow::Result<Suspect> {

@@ -7,6 +7,7 @@
 mod accounts;
 pub mod door;
 pub mod flags;
+mod keeping;
 pub mod oidc;
 pub mod secret;
 pub mod settings;

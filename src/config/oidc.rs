@@ -88,8 +88,13 @@ impl Address {
             }
             _ => return Err(FORM),
         };
-        let target = uri.path_and_query().map_or("/", |path| path.as_str());
-        let target = Uri::from_str(target).map_err(|_detail| FORM)?;
+        // A query may follow the host at once.
+        let target = match uri.path_and_query().map(|path| path.as_str()) {
+            Some(query) if query.starts_with('?') => format!("/{query}"),
+            Some(path) => path.to_owned(),
+            None => "/".to_owned(),
+        };
+        let target = Uri::from_str(&target).map_err(|_detail| FORM)?;
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self {
             text: text.to_owned(),

@@ -170,7 +170,11 @@ impl Store {
         if late.is_empty() {
             return Ok(0);
         }
-        let db = self.db.begin().await.map_err(failed)?;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
         let mut update = Query::update();
         update
             .table("grant_request")

@@ -27,8 +27,15 @@ async fn root_fields(of: &str) -> Vec<String> {
 }
 
 /// Actions that change nothing: arguments of a query, refused in a test of their own.
-const QUESTIONS: &[&str] =
-    &["access.explain", "audit.read", "incident.report", "retention.due", "session.list"];
+const QUESTIONS: &[&str] = &[
+    "access.explain",
+    "account.senior",
+    "audit.read",
+    "client.list",
+    "incident.report",
+    "retention.due",
+    "session.list",
+];
 
 /// Acts on what is one's own, which need no line of the policy; `sign_in::listed` says that they reach nothing else.
 const OWN: &[&str] = &["viewerSessionEnd"];
@@ -192,6 +199,32 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
                 "studentId": app.id("student", class.students[0]), "hold": true, "reason": "an open case",
             } }),
         )),
+        "accountCreate" => Some((
+            "mutation($input: AccountCreateInput!) { accountCreate(input: $input) { accountId } }",
+            json!({ "input": { "login": "somebody.new", "staffId": "none" } }),
+        )),
+        "accountDisable" => Some((
+            "mutation($input: AccountNameInput!) { accountDisable(input: $input) { accountId } }",
+            json!({ "input": { "login": "somebody" } }),
+        )),
+        "accountEnable" => Some((
+            "mutation($input: AccountNameInput!) { accountEnable(input: $input) { accountId } }",
+            json!({ "input": { "login": "somebody" } }),
+        )),
+        "accountReset" => Some((
+            "mutation($input: AccountResetInput!) { accountReset(input: $input) { accountId } }",
+            json!({ "input": { "account": { "login": "somebody" } } }),
+        )),
+        "clientCreate" => Some((
+            "mutation($input: ClientCreateInput!) { clientCreate(input: $input) { accountId } }",
+            json!({ "input": {
+                "login": "reports", "name": "Reports", "owner": { "login": "somebody" }, "scopes": ["analyst"],
+            } }),
+        )),
+        "clientRotate" => Some((
+            "mutation($input: ClientRotateInput!) { clientRotate(input: $input) { accountId } }",
+            json!({ "input": { "account": { "login": "reports" } } }),
+        )),
         _ => None,
     }
 }
@@ -243,6 +276,7 @@ fn question(field: &str, id: &str) -> Option<String> {
     Some(match field {
         "viewer" => "{ viewer { id } }".to_owned(),
         "node" => format!("{{ node(id: \"{id}\") {{ id }} }}"),
+        "apiClients" => "{ apiClients { login } }".to_owned(),
         "accountSessions" => "{ accountSessions(login: \"nobody\") { id } }".to_owned(),
         "codes" => "{ codes(list: \"RDXB\") { value } }".to_owned(),
         "grantRequests" => "{ grantRequests { id } }".to_owned(),

@@ -15,7 +15,7 @@ use xueji_entity::value::{OrganisationId, StudentId};
 use super::support::answer::Answer;
 use super::support::app::{App, clock};
 use super::support::callers::Person;
-use super::support::keys::{MASTER, master};
+use super::support::keys::{LOOKUP_KEY, MASTER, master};
 use super::support::place::Place;
 use super::support::seed::Seed;
 use chrono::TimeDelta;
@@ -83,13 +83,6 @@ async fn propose(app: &App, person: &Person<'_>, school: OrganisationId, class: 
 
 async fn proposed(app: &App, person: &Person<'_>, school: OrganisationId, class: &str) -> Value {
     let answer = propose(app, person, school, class).await;
-    if answer.code() == "INTERNAL" {
-        let said = super::support::logs::text();
-        println!(
-            "LOG {}",
-            said.lines().filter(|line| line.contains("internal error")).last().unwrap_or("")
-        );
-    }
     answer.at("/destructionPropose/batchId").clone()
 }
 
@@ -348,7 +341,7 @@ async fn what_is_destroyed_leaves_tables_and_files_and_does_not_come_back() {
     let refused = restore(&["--destructions", "/nowhere/destructions.jsonl"], &copy.url);
     let err = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && err.contains("would come back"), "{err}");
-    let lookup = "0c".repeat(32);
+    let lookup: String = LOOKUP_KEY.iter().map(|byte| format!("{byte:02x}")).collect();
     let done = restore(&["--destructions", remembered, "--lookup-key", &lookup], &copy.url);
     let said = String::from_utf8(done.stdout).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8(done.stderr).unwrap());

@@ -176,6 +176,11 @@ impl Store {
     }
 }
 
+/// A place out of reach is answered like what was never there; everything else as it is.
+pub(super) fn unknown_for(error: Error, unknown: impl Fn() -> Error) -> Error {
+    if matches!(error, Error::NotFound { .. }) { unknown() } else { error }
+}
+
 impl Tx {
     /// The class of the schedule with this code.
     pub fn class(&self, code: &str) -> Option<Class> {
@@ -293,10 +298,7 @@ impl Tx {
         let rows = self.raw(&sql, vec![id.into()]).await?;
         let row = rows.first().ok_or_else(unknown)?;
         let school: Uuid = row.try_get_by_index(1).map_err(failed)?;
-        self.at_school(school).await.map_err(|error| match error {
-            Error::NotFound { .. } => unknown(),
-            other => other,
-        })?;
+        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
         let state: String = row.try_get_by_index(2).map_err(failed)?;
         let approved = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
         Ok(Batch {
@@ -483,7 +485,7 @@ impl Tx {
             DbBackend::Postgres => {
                 "rows deleted with history and look-up keys; tables vacuumed after the commit"
             }
-            _ => {
+            DbBackend::Sqlite | DbBackend::MySql | _ => {
                 "rows deleted and overwritten (secure_delete) with history and look-up keys; write-ahead log truncated after the commit"
             }
         };

@@ -11,6 +11,7 @@ use xueji_entity::restriction::RestrictionState;
 use xueji_entity::value::{Guarded, Narrative};
 
 use super::destroy::random_id;
+use super::destroy::unknown_for;
 use super::{Tx, insert_into, names};
 use crate::access::filter::Key;
 use crate::error::{Error, Result};
@@ -40,10 +41,7 @@ impl Tx {
         let rows = self.raw(sql, vec![student.into(), lifecycle.to_value().into()]).await?;
         let row = rows.first().ok_or_else(unknown)?;
         let school: Uuid = row.try_get_by_index(0).map_err(failed)?;
-        self.at_school(school).await.map_err(|error| match error {
-            Error::NotFound { .. } => unknown(),
-            other => other,
-        })?;
+        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
         Ok(school)
     }
 
@@ -86,12 +84,8 @@ impl Tx {
         );
         let rows = self.raw(&sql, vec![id.into()]).await?;
         let row = rows.first().ok_or_else(unknown)?;
-        self.at_school(row.try_get_by_index(1).map_err(failed)?).await.map_err(
-            |error| match error {
-                Error::NotFound { .. } => unknown(),
-                other => other,
-            },
-        )?;
+        let school: Uuid = row.try_get_by_index(1).map_err(failed)?;
+        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
         let state: String = row.try_get_by_index(2).map_err(failed)?;
         Ok(Restriction {
             id,

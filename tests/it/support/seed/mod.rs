@@ -8,8 +8,8 @@ mod records;
 use chrono::{Days, NaiveDate};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelBehavior, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    TransactionTrait,
+    ActiveModelBehavior, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 use xueji::store::codec;
@@ -115,7 +115,7 @@ impl App {
         deleted: bool,
     ) {
         let programme = aid_programme::Entity::find().one(self.db()).await.unwrap().unwrap().id;
-        let transaction = self.db().begin().await.unwrap();
+        let transaction = begun(self.db()).await;
         let mut planter = Planter::new(self, &transaction, turn);
         for (at, (school, level, class)) in classes.iter().enumerate() {
             let (of, group) = (&seed.schools[*school], seed.class(*school, *level, *class).id);
@@ -149,7 +149,7 @@ impl App {
 
     /// Plants a registry.
     pub(crate) async fn plant(&self, shape: Shape) -> Seed {
-        let transaction = self.db().begin().await.unwrap();
+        let transaction = begun(self.db()).await;
         let mut planter = Planter::new(self, &transaction, 0);
         let seed = planter.registry(shape).await;
         planter.flush().await;
@@ -223,6 +223,15 @@ struct Planter<'a> {
     ids: u64,
     pupils: u64,
     rows: Rows,
+}
+
+/// A transaction that waits for its turn at once: on SQLite one that has read may no longer begin to write.
+async fn begun(db: &DatabaseConnection) -> DatabaseTransaction {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    db.begin_with_options(options).await.unwrap()
 }
 
 async fn all<E>(db: &DatabaseTransaction, rows: Vec<E::ActiveModel>)
