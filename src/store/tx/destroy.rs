@@ -176,11 +176,6 @@ impl Store {
     }
 }
 
-/// A place out of reach is answered like what was never there; everything else as it is.
-pub(super) fn unknown_for(error: Error, unknown: impl Fn() -> Error) -> Error {
-    if matches!(error, Error::NotFound { .. }) { unknown() } else { error }
-}
-
 impl Tx {
     /// The class of the schedule with this code.
     pub fn class(&self, code: &str) -> Option<Class> {
@@ -190,6 +185,22 @@ impl Tx {
     /// Refuses to go on by a clock that the audit log contradicts.
     pub async fn clock_believed(&self) -> Result<()> {
         clock::believed(&self.db, self.now, self.store.retention.ahead_days).await
+    }
+
+    /// The school that a row names in this column, where the caller holds the act there. A row elsewhere and one that
+    /// is not there get one answer, after the same statements.
+    pub(super) async fn school_named(
+        &self,
+        rows: &[QueryResult],
+        column: usize,
+        unknown: fn() -> Error,
+    ) -> Result<Uuid> {
+        let named = rows.first().map(|row| row.try_get_by_index(column).map_err(failed));
+        let school = named.transpose()?.unwrap_or_default();
+        match self.at_school(school).await {
+            Err(Error::NotFound { .. }) => Err(unknown()),
+            done => done.map(|()| school),
+        }
     }
 
     /// `NOT_FOUND` for a school at which, and above which, the caller does not hold the act.
@@ -296,9 +307,8 @@ impl Tx {
         );
         let unknown = || Error::not_found("DestructionBatch");
         let rows = self.raw(&sql, vec![id.into()]).await?;
+        let school = self.school_named(&rows, 1, unknown).await?;
         let row = rows.first().ok_or_else(unknown)?;
-        let school: Uuid = row.try_get_by_index(1).map_err(failed)?;
-        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
         let state: String = row.try_get_by_index(2).map_err(failed)?;
         let approved = |at: usize| row.try_get_by_index::<Option<Uuid>>(at).map_err(failed);
         Ok(Batch {

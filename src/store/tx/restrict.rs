@@ -11,7 +11,6 @@ use xueji_entity::restriction::RestrictionState;
 use xueji_entity::value::{Guarded, Narrative};
 
 use super::destroy::random_id;
-use super::destroy::unknown_for;
 use super::{Tx, insert_into, names};
 use crate::access::filter::Key;
 use crate::error::{Error, Result};
@@ -39,10 +38,7 @@ impl Tx {
             WHERE s.id = $1 AND s.lifecycle = $2 AND e.lifecycle <> 'deleted' \
             ORDER BY e.live DESC, e.entered_on DESC, e.id DESC LIMIT 1";
         let rows = self.raw(sql, vec![student.into(), lifecycle.to_value().into()]).await?;
-        let row = rows.first().ok_or_else(unknown)?;
-        let school: Uuid = row.try_get_by_index(0).map_err(failed)?;
-        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
-        Ok(school)
+        self.school_named(&rows, 0, unknown).await
     }
 
     /// Puts a proposal on file; `CONFLICT` where one is open already.
@@ -83,9 +79,8 @@ impl Tx {
             "SELECT student_id, school_id, state, proposed_by_id FROM restriction WHERE id = $1",
         );
         let rows = self.raw(&sql, vec![id.into()]).await?;
+        self.school_named(&rows, 1, unknown).await?;
         let row = rows.first().ok_or_else(unknown)?;
-        let school: Uuid = row.try_get_by_index(1).map_err(failed)?;
-        self.at_school(school).await.map_err(|error| unknown_for(error, unknown))?;
         let state: String = row.try_get_by_index(2).map_err(failed)?;
         Ok(Restriction {
             id,

@@ -11,7 +11,7 @@ use xueji::domain::backup::{Backups, Done, Night, look, nightly};
 
 use super::{backup, demo, done, names, on_record, text};
 use crate::support::app::{App, clock};
-use crate::support::keys::{MASTER, master};
+use crate::support::keys::{LOOKUP_KEY, MASTER, master};
 
 /// A clock and its hand.
 fn by_hand() -> (Clock, &'static AtomicI64) {
@@ -33,7 +33,7 @@ fn backups(app: &App, folder: &TempDir) -> Backups {
         },
         url: app.place().url.clone().into(),
         master: Arc::new(master()),
-        lookup: [12; 32],
+        lookup: LOOKUP_KEY,
     }
 }
 

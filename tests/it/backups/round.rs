@@ -16,11 +16,10 @@ use xueji::store::connect::connect;
 
 use super::{ASKED, demo, done, everything, names, on_record, only, rows, text};
 use crate::support::app::{App, clock};
-use crate::support::keys::master;
+use crate::support::keys::{LOOKUP_KEY, master};
 use crate::support::place::{Place, server};
 
 /// The look-up key of the suite.
-const LOOKUP: [u8; 32] = [12; 32];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_comes_back_row_by_row_and_answers_alike() {
@@ -194,7 +193,7 @@ async fn a_verification_opens_sealed_columns_and_holds_hashes_against_them() {
         now: clock().now(),
         voice: Voice::Silent,
     };
-    let found = verify(&path, &means(Some(LOOKUP))).await.unwrap();
+    let found = verify(&path, &means(Some(LOOKUP_KEY))).await.unwrap();
     assert!(found.opened > 500 && found.agreed.unwrap() > 300, "{found:?}");
     assert!(found.tables.len() > 40 && found.tables.iter().all(|one| one.told == one.restored));
     assert_eq!(verify(&path, &means(None)).await.unwrap().agreed, None);
@@ -206,7 +205,7 @@ async fn a_verification_opens_sealed_columns_and_holds_hashes_against_them() {
         WHERE id = (SELECT id FROM student WHERE phone IS NOT NULL ORDER BY id DESC LIMIT 1)";
     app.db().execute_unprepared(moved).await.unwrap();
     let path = taken(app.place().url.clone());
-    let refusal = verify(&path, &means(Some(LOOKUP))).await.unwrap_err().to_string();
+    let refusal = verify(&path, &means(Some(LOOKUP_KEY))).await.unwrap_err().to_string();
     assert!(refusal.contains("does not open under its data key"), "{refusal}");
     // It can be restored all the same: it is what the registry held.
     let copy = Place::empty().await;

@@ -16,7 +16,7 @@ use xueji_entity::history;
 use super::marks::{dump, files, found, sealed};
 use super::{put, stored, under};
 use crate::support::app::{App, clock};
-use crate::support::keys::master;
+use crate::support::keys::{LOOKUP_KEY, master};
 use crate::support::truth::Truth;
 
 const CONTACT: &str = "mutation($input: StudentContactUpdateInput!) {
@@ -85,7 +85,7 @@ async fn a_registry_in_the_clear_is_refused_and_brought_over_whole() {
         EnvelopeCodec::open(
             app.db().clone(),
             &REGISTRY,
-            [12; 32],
+            LOOKUP_KEY,
             std::sync::Arc::new(master()),
             first,
         )

@@ -19,7 +19,7 @@ use xueji_entity::{history, key_rewrite, student};
 
 use super::{put, stored, under};
 use crate::support::app::{App, clock};
-use crate::support::keys::master;
+use crate::support::keys::{LOOKUP_KEY, master};
 use crate::support::seed::Shape;
 use crate::support::truth::Truth;
 
@@ -217,7 +217,7 @@ async fn the_data_keys_go_to_another_master_key_and_no_row_changes() {
     app.store().follow_keys().await.unwrap();
     let first = (DataCipher::default(), clock().now());
     let open = async |master: LocalMaster| {
-        EnvelopeCodec::open(app.db().clone(), &REGISTRY, [12; 32], Arc::new(master), first).await
+        EnvelopeCodec::open(app.db().clone(), &REGISTRY, LOOKUP_KEY, Arc::new(master), first).await
     };
     let refused = open(master()).await.unwrap_err();
     assert!(matches!(refused, Refusal::OtherMaster { .. }), "{refused}");
