@@ -130,7 +130,7 @@ impl<'a> Generator<'a> {
             None => match schema.noun(&field.of.base) {
                 Some(noun) if self.rights.sees(noun) => 3,
                 Some(_) => 1,
-                None => 6,
+                None => 3,
             },
         };
         // What was refused each time is asked seldom.
