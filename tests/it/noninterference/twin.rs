@@ -16,7 +16,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr, UpdateStatement, Va
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::Value;
 use uuid::Uuid;
-use xueji::access::table::Sight;
+use xueji::access::table::{Pair, Sight};
 use xueji::access::view::{Kind, Noun};
 use xueji::config::settings::Exceptional;
 use xueji::graphql::REGISTRY;
@@ -303,10 +303,14 @@ async fn part(
     others_requests(two, base, account).await;
     scored_elsewhere(two, base, &truth, &oracle).await;
     let known = Known::of(&truth, &oracle);
+    let explains = explains(one, &person);
     // Rows: each in a statement of its own, since another row may refer to it.
     for noun in REGISTRY.nouns() {
         for row in in_order(&truth, noun) {
             if own(noun, row, account) || oracle.visible(row) || places(noun, row, &truth, &known) {
+                continue;
+            }
+            if explains && HELD.contains(&noun.shape.name) {
                 continue;
             }
             match rng.random_range(0..10) {
@@ -328,6 +332,20 @@ async fn part(
     }
     premise(apps, account).await;
     differences
+}
+
+/// What is held: on it the twins of whoever may explain the access of others agree, since an explanation says which
+/// grants cover a pupil (promise 20).
+const HELD: [&str; 3] = ["account", "access_grant", "access_review"];
+
+/// Whether the person may ask what somebody else sees.
+fn explains(app: &App, person: &Person<'_>) -> bool {
+    let policy = app.policy();
+    let act = policy.actions.id("access.explain").unwrap();
+    person.holding().any(|held| {
+        let pair = Pair { role: policy.roles.id(&held.role).unwrap(), reach: held.reach };
+        policy.actions.may(&[pair], act).is_some()
+    })
 }
 
 /// Whether the row is the person's own account, grant or opened record, on which every answer rests.
