@@ -18,7 +18,8 @@ use uuid::Uuid;
 use xueji_entity::value::{Guarded, LookupHash, PersonName};
 
 use super::codec;
-use super::tx::account::{ACCOUNT, CODE, OWN_GRANT, with_custody};
+use super::tx::account::{ACCOUNT, CODE, with_custody};
+use super::tx::own::OWN_GRANT;
 use super::tx::{Made, NewAccount, NewCode, OwnGrant, insert_into, made, names};
 use super::{Store, failed};
 use crate::access::filter::Key;
@@ -58,8 +59,8 @@ pub struct InFamily {
     pub phone: Option<LookupHash>,
     /// Whether there is an account.
     pub has_account: bool,
-    /// The guardianships with custody, by their first and last days.
-    pub custody: Vec<(NaiveDate, Option<NaiveDate>)>,
+    /// The guardianships with custody, with their first and last days.
+    pub custody: Vec<(Uuid, NaiveDate, Option<NaiveDate>)>,
 }
 
 /// An account to be written, with all that belongs to it.
@@ -219,6 +220,7 @@ impl Importing {
             .expr_as(col("g", "account_id"), "c6")
             .expr_as(col("gs", "since"), "c7")
             .expr_as(col("gs", "until"), "c8")
+            .expr_as(col("gs", "id"), "c9")
             .from_as("class_membership", "cm")
             .join_as(
                 sea_orm::JoinType::InnerJoin,
@@ -265,7 +267,7 @@ impl Importing {
                 });
             }
             if let Some(last) = families.last_mut() {
-                last.custody.push((get(row, 7)?, get(row, 8)?));
+                last.custody.push((get(row, 9)?, get(row, 7)?, get(row, 8)?));
             }
         }
         Ok(families)

@@ -188,7 +188,15 @@ impl Act for Creating<'_> {
         let mut grants: Vec<OwnGrant> = Vec::new();
         if let Some(student) = student {
             let (role, reach) = ("student", Reach::Own);
-            grants.push(OwnGrant { account: id, role, reach, student, since: today, until: None });
+            grants.push(OwnGrant {
+                account: id,
+                role,
+                reach,
+                student,
+                since: today,
+                until: None,
+                guardianship: None,
+            });
         }
         grants.extend(wards(id, &members));
         tx.give_own(&grants).await?;
@@ -206,13 +214,14 @@ pub(super) fn wards(account: Uuid, members: &[Member]) -> Vec<OwnGrant> {
     let (role, reach) = ("guardian", Reach::Ward);
     let of = |member: &Member| -> Vec<OwnGrant> {
         let Some(student) = member.key.student else { return Vec::new() };
-        let grant = |(since, until): &(_, _)| OwnGrant {
+        let grant = |(guardianship, since, until): &(_, _, _)| OwnGrant {
             account,
             role,
             reach,
             student,
             since: *since,
             until: *until,
+            guardianship: Some(*guardianship),
         };
         member.custody.iter().map(grant).collect()
     };

@@ -310,13 +310,14 @@ impl Planned {
         let kind = if self.staff.is_some() { AccountKind::Staff } else { AccountKind::Guardian };
         let wards = self.members.iter().flat_map(|member| {
             let student = member.key.student.unwrap_or_default();
-            member.custody.iter().map(move |(since, until)| OwnGrant {
+            member.custody.iter().map(move |(guardianship, since, until)| OwnGrant {
                 account,
                 role: "guardian",
                 reach: Reach::Ward,
                 student,
                 since: *since,
                 until: *until,
+                guardianship: Some(*guardianship),
             })
         });
         Entered {

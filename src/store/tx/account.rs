@@ -51,8 +51,8 @@ pub struct Member {
     pub id_number: Option<LookupHash>,
     /// The account, if the row has one.
     pub account: Option<Uuid>,
-    /// The live guardianships with custody, by their first and last days.
-    pub custody: Vec<(NaiveDate, Option<NaiveDate>)>,
+    /// The live guardianships with custody, with their first and last days.
+    pub custody: Vec<(Uuid, NaiveDate, Option<NaiveDate>)>,
 }
 
 /// Whose account an act is about, as it is named.
@@ -102,23 +102,6 @@ pub struct NewAccount<'a> {
     pub student: Option<Uuid>,
 }
 
-/// The grant of an own record, or of a ward.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnGrant {
-    /// To whom.
-    pub account: Uuid,
-    /// `student` or `guardian`.
-    pub role: &'static str,
-    /// Own or ward.
-    pub reach: Reach,
-    /// The student.
-    pub student: Uuid,
-    /// First day.
-    pub since: NaiveDate,
-    /// Last day.
-    pub until: Option<NaiveDate>,
-}
-
 /// A code by which a password is set.
 #[derive(Clone, Debug)]
 pub struct NewCode {
@@ -151,25 +134,6 @@ impl NewAccount<'_> {
             self.student.into(),
             false.into(),
             now.into(),
-        ]
-    }
-}
-
-/// The columns of a grant of an own record or of a ward.
-pub(in crate::store) const OWN_GRANT: [&str; 8] =
-    ["id", "account_id", "role", "reach", "student_id", "since", "until", "granted_by_id"];
-
-impl OwnGrant {
-    pub(in crate::store) fn values(&self, id: Uuid, by: Option<Uuid>) -> Vec<Value> {
-        vec![
-            id.into(),
-            self.account.into(),
-            self.role.into(),
-            self.reach.word().into(),
-            self.student.into(),
-            self.since.into(),
-            self.until.into(),
-            by.into(),
         ]
     }
 }
@@ -373,6 +337,7 @@ impl Tx {
             .expr_as(col("g", "account_id"), "c5")
             .expr_as(col("gs", "since"), "c6")
             .expr_as(col("gs", "until"), "c7")
+            .expr_as(col("gs", "id"), "c8")
             .from_as("guardian", "g")
             .join_as(
                 sea_orm::JoinType::LeftJoin,
@@ -407,7 +372,9 @@ impl Tx {
             }
             let since: Option<NaiveDate> = row.try_get_by_index(6).map_err(failed)?;
             if let (Some(since), Some(last)) = (since, members.last_mut()) {
-                last.custody.push((since, row.try_get_by_index(7).map_err(failed)?));
+                let guardianship = row.try_get_by_index(8).map_err(failed)?;
+                let until = row.try_get_by_index(7).map_err(failed)?;
+                last.custody.push((guardianship, since, until));
             }
         }
         Ok(members)
@@ -541,20 +508,6 @@ impl Tx {
         let touched = self.touch("account")?;
         touched.inserted.push(Key { student: None, id: new.id });
         touched.columns.extend(["login", "kind", "staff_id", "student_id"]);
-        Ok(())
-    }
-
-    /// Gives the grants of an own record, or of wards.
-    pub async fn give_own(&mut self, grants: &[OwnGrant]) -> Result<()> {
-        if grants.is_empty() {
-            return Ok(());
-        }
-        let by = Some(self.caller.account().uuid());
-        let ids: Vec<Uuid> = grants.iter().map(|_| Uuid::now_v7()).collect();
-        let rows = grants.iter().zip(&ids).map(|(grant, id)| grant.values(*id, by));
-        self.execute(&insert_into("access_grant", names(&OWN_GRANT), rows)?).await?;
-        let keys = ids.into_iter().map(|id| Key { student: None, id });
-        self.touch("access_grant")?.inserted.extend(keys);
         Ok(())
     }
 

@@ -114,6 +114,7 @@ async fn who_gets_an_account_holds_the_own_record_or_that_of_the_wards_and_nothi
     assert_eq!(grants.len(), 1);
     assert_eq!((grants[0].role.as_str(), grants[0].reach.as_str()), ("guardian", "ward"));
     assert_eq!((grants[0].since, grants[0].until), (custody.since, custody.until));
+    assert_eq!(grants[0].origin_id, Some(custody.id.uuid()), "it ends with the custody");
     let parent = app.account_holder(parent).await;
     let seen = parent.ask(roster).await;
     assert_eq!(seen.texts("/students/nodes", "id"), [app.id("student", child)]);

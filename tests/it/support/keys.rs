@@ -15,7 +15,7 @@ use super::app::clock;
 /// The master key, as the settings have it.
 pub(crate) const MASTER: &str = "5a0f3c7791d24be8a6c0e1f2031425364758697a8b9cadbecfd0e1f203142536";
 
-pub(crate) const LOOKUP_KEY: [u8; 32] = *b"a look-up key for tests, 32 long";
+pub(crate) const LOOKUP_KEY: [u8; 32] = [12; 32];
 
 /// What wraps the data keys of the suite.
 pub(crate) fn master() -> LocalMaster {
