@@ -310,7 +310,7 @@ async fn part(
             if own(noun, row, account) || oracle.visible(row) || places(noun, row, &truth, &known) {
                 continue;
             }
-            if explains && HELD.contains(&noun.shape.name) {
+            if explains && EXPLAINED.contains(&noun.shape.name) {
                 continue;
             }
             match rng.random_range(0..10) {
@@ -334,9 +334,20 @@ async fn part(
     differences
 }
 
-/// What is held: on it the twins of whoever may explain the access of others agree, since an explanation says which
-/// grants cover a pupil (promise 20).
-const HELD: [&str; 3] = ["account", "access_grant", "access_review"];
+/// What an explanation rests on: which pupils there are and where, and who holds what. On it the twins of whoever may
+/// explain the access of others agree, since an explanation says which grants cover a pupil (promise 20).
+const EXPLAINED: [&str; 10] = [
+    "account",
+    "access_grant",
+    "access_review",
+    "student",
+    "enrollment",
+    "class_membership",
+    "class_group",
+    "guardianship",
+    "duty",
+    "staff",
+];
 
 /// Whether the person may ask what somebody else sees.
 fn explains(app: &App, person: &Person<'_>) -> bool {
