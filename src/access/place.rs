@@ -136,17 +136,35 @@ pub fn at_place_within(
     writing: Writing,
 ) -> Expr {
     let col = |column: &'static str| Expr::col((alias, column));
-    let school = |expr: Expr| {
-        among(expr.clone(), schools, writing.backend)
-            .or(expr.in_subquery(schools_under(authorities, writing)))
-    };
     let of_school = |table: &'static str| {
         Query::select()
             .column(("wi", "id"))
             .from_as(table, "wi")
-            .and_where(school(Expr::col(("wi", "school_id"))))
+            .and_where(school_within(
+                &Expr::col(("wi", "school_id")),
+                schools,
+                authorities,
+                writing,
+            ))
             .to_owned()
     };
+    organisation_within(&col("organisation_id"), schools, authorities, writing)
+        .or(col("class_group_id").in_subquery(of_school("class_group")))
+        .or(col("year_level_id").in_subquery(of_school("year_level")))
+}
+
+fn school_within(school: &Expr, schools: &[Uuid], authorities: &[Uuid], writing: Writing) -> Expr {
+    among(school.clone(), schools, writing.backend)
+        .or(school.clone().in_subquery(schools_under(authorities, writing)))
+}
+
+/// An organisation is one of these schools, a school under one of these authorities, or such an authority or one below.
+pub fn organisation_within(
+    organisation: &Expr,
+    schools: &[Uuid],
+    authorities: &[Uuid],
+    writing: Writing,
+) -> Expr {
     let under =
         |column: &'static str| among(Expr::col(("wo", column)), authorities, writing.backend);
     let below = Query::select()
@@ -155,10 +173,8 @@ pub fn at_place_within(
         .and_where(Expr::col(("wo", "level")).ne("school"))
         .and_where(under("id").or(under("county_id")).or(under("city_id")).or(under("province_id")))
         .to_owned();
-    school(col("organisation_id"))
-        .or(col("organisation_id").in_subquery(below))
-        .or(col("class_group_id").in_subquery(of_school("class_group")))
-        .or(col("year_level_id").in_subquery(of_school("year_level")))
+    school_within(organisation, schools, authorities, writing)
+        .or(organisation.clone().in_subquery(below))
 }
 
 trait JoinOrganisation {

@@ -203,6 +203,16 @@ pub(super) async fn serve<B: Backend>(
     Ok(response)
 }
 
+/// The refusal of tokens of other keys and issuers.
+fn no_session() -> Refusal {
+    Refusal::transport(
+        StatusCode::FORBIDDEN,
+        Code::Forbidden,
+        "the token was not given by a sign-in here; this is done where it was given",
+        "该令牌并非由本系统登录签发；请在签发处办理",
+    )
+}
+
 async fn run<B: Backend>(
     app: &Arc<App<B>>,
     request: Request,
@@ -223,6 +233,10 @@ async fn run<B: Backend>(
         true => {
             let claims = caller::claims(app, &parts.headers, client).await?;
             let claims = claims.ok_or_else(caller::anonymous)?;
+            // What another issuer calls somebody is in no log, and its tokens are of no session here.
+            if claims.external.is_some() {
+                return Err(no_session());
+            }
             app.paces.account(&claims.sub, false)?;
             observed.account = Some(claims.sub.clone());
             Some(claims)
@@ -442,12 +456,7 @@ fn refused(not: NotLetIn, act: Act) -> Refusal {
         NotLetIn::Ended => {
             unauthenticated("the session has ended; sign in again", "会话已结束，请重新登录")
         }
-        NotLetIn::NoSession | NotLetIn::Scope => Refusal::transport(
-            StatusCode::FORBIDDEN,
-            Code::Forbidden,
-            "the token was not given by a sign-in here; this is done where it was given",
-            "该令牌并非由本系统登录签发；请在签发处办理",
-        ),
+        NotLetIn::NoSession | NotLetIn::Scope => no_session(),
         NotLetIn::Failed(Error::Refused { rule, why: Why { en, zh } }) => {
             let field = match act {
                 Act::Password => Some("newPassword"),

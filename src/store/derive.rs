@@ -268,7 +268,7 @@ async fn gap<C: ConnectionTrait>(
             gap.missing.push(of_custody(row, &role, reach)?);
         }
     }
-    for row in &db.query_all(&stale(policy, today)).await.map_err(failed)? {
+    for row in &db.query_all(&stale(policy, today, custody)).await.map_err(failed)? {
         let id = row.try_get_by_index(0).map_err(failed)?;
         gap.stale.push((id, row.try_get_by_index(1).map_err(failed)?));
     }
@@ -453,7 +453,7 @@ fn of_custody(row: &QueryResult, role: &str, reach: &'static str) -> Result<Miss
 }
 
 /// Grants that follow from a fact which is gone, or as which the policy no longer reads it.
-fn stale(policy: &Policy, today: NaiveDate) -> SelectStatement {
+fn stale(policy: &Policy, today: NaiveDate, custody: bool) -> SelectStatement {
     let g = |name: &'static str| Expr::col(("g", name));
     let named = Fact::ALL.into_iter().filter_map(|fact| role_of(policy, fact));
     let known =
@@ -462,7 +462,11 @@ fn stale(policy: &Policy, today: NaiveDate) -> SelectStatement {
     if let Some(known) = known {
         gone = gone.or(known.not());
     }
-    Query::select()
+    let mut query = Query::select();
+    if !custody {
+        query.and_where(g("origin").eq(GrantOrigin::Duty.to_value()));
+    }
+    query
         .expr_as(g("id"), "c0")
         .expr_as(g("account_id"), "c1")
         .from_as("access_grant", "g")

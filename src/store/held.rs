@@ -12,7 +12,7 @@ use super::grants::stands;
 use super::tx::place_at;
 use super::{Store, failed};
 use crate::access::caller::{Caller, Place};
-use crate::access::place::{Writing, at_place_within};
+use crate::access::place::{Writing, at_place_within, everything, organisation_within};
 use crate::access::table::Reach;
 use crate::error::{Error, Result};
 
@@ -107,6 +107,26 @@ impl Area {
         let narrow = !self.anywhere;
         narrow.then(|| at_place_within(alias, &self.schools, &self.authorities, writing))
     }
+
+    /// The account is that of a member of staff whose school or authority is in it; any account where all are.
+    pub(in crate::store) fn employs(&self, account: Expr, writing: Writing) -> Expr {
+        if self.anywhere {
+            return everything();
+        }
+        let employer = Expr::col(("we", "organisation_id"));
+        let employed = Query::select()
+            .expr(Expr::col(("wa", "id")))
+            .from_as("account", "wa")
+            .join_as(
+                JoinType::InnerJoin,
+                "staff",
+                "we",
+                Expr::col(("we", "id")).equals(("wa", "staff_id")),
+            )
+            .and_where(organisation_within(&employer, &self.schools, &self.authorities, writing))
+            .to_owned();
+        account.in_subquery(employed)
+    }
 }
 
 fn reach(row: &QueryResult, at: usize) -> Result<Reach> {
@@ -165,17 +185,18 @@ impl Store {
             .and_where(g("ended_at").is_null())
             .and_where(g("until").is_null().or(g("until").gte(today)))
             .and_where(g("expires_at").is_null().or(g("expires_at").gt(now)))
+            .and_where(stands("g", today))
             .and_where(Expr::exists(review(today)).not());
         let rows = sea_orm::ConnectionTrait::query_all(&self.db, &query).await.map_err(failed)?;
         let row = rows.first().ok_or_else(|| Error::internal("a count is one row"))?;
         row.try_get_by_index(0).map_err(failed)
     }
 
-    /// The requests that wait in an area, and those that the caller made wherever they are.
+    /// The requests that wait in an area, to accounts of it; without one those that the caller made.
     pub async fn waiting_roles(
         &self,
         caller: &Caller,
-        area: &Area,
+        area: Option<&Area>,
         now: DateTime<Utc>,
     ) -> Result<Vec<WaitingRole>> {
         let writing = Writing { backend: self.backend(), today: caller.today(), account: None };
@@ -210,9 +231,16 @@ impl Store {
             .and_where(r("expires_at").gt(now))
             .order_by_expr(r("id"), sea_orm::Order::Asc)
             .limit(MOST);
-        if let Some(within) = area.within("r", writing) {
-            let own = r("requested_by_id").eq(Expr::val(caller.account().uuid()));
-            query.and_where(within.or(own));
+        match area {
+            Some(area) => {
+                query.and_where(area.employs(r("account_id"), writing));
+                if let Some(within) = area.within("r", writing) {
+                    query.and_where(within);
+                }
+            }
+            None => {
+                query.and_where(r("requested_by_id").eq(Expr::val(caller.account().uuid())));
+            }
         }
         self.all(caller, &query).await?.iter().map(waiting_role).collect()
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
 
+use super::stops::role_runs;
 use super::tx::{Tx, insert_into, names, unattended};
 use super::{Store, failed};
 use crate::config::oidc::Region;
@@ -94,11 +95,15 @@ impl Store {
         }
     }
 
-    /// The organisation that the settings name by its code; none where there is not exactly one.
-    pub async fn organisation_of(&self, place: &Region) -> Result<Option<Uuid>> {
+    /// The organisation that the settings name by its code, for a role that is mapped to it; none where there is not
+    /// exactly one, and while the role is stopped.
+    pub async fn organisation_of(&self, place: &Region, role: &str) -> Result<Option<Uuid>> {
         let col = |name: &'static str| Expr::col(("o", name));
         let mut query = Query::select();
-        query.expr_as(col("id"), "c0").from_as("organisation", "o");
+        query
+            .expr_as(col("id"), "c0")
+            .from_as("organisation", "o")
+            .and_where(role_runs(Expr::val(role)));
         match place {
             Region::School(code) => query.and_where(col("school_code").eq(code.as_str())),
             Region::Authority(code) => query

@@ -57,6 +57,8 @@ pub struct InFamily {
     pub name: PersonName,
     /// Hash of the guardian's telephone number.
     pub phone: Option<LookupHash>,
+    /// Hash of the guardian's document number.
+    pub id_number: Option<LookupHash>,
     /// Whether there is an account.
     pub has_account: bool,
     /// The guardianships with custody, with their first and last days.
@@ -221,6 +223,7 @@ impl Importing {
             .expr_as(col("gs", "since"), "c7")
             .expr_as(col("gs", "until"), "c8")
             .expr_as(col("gs", "id"), "c9")
+            .expr_as(col("g", "id_number_hash"), "c10")
             .from_as("class_membership", "cm")
             .join_as(
                 sea_orm::JoinType::InnerJoin,
@@ -262,6 +265,7 @@ impl Importing {
                     student_number: get(row, 3)?,
                     name: get(row, 4)?,
                     phone: get(row, 5)?,
+                    id_number: get(row, 10)?,
                     has_account: get::<Option<Uuid>>(row, 6)?.is_some(),
                     custody: Vec::new(),
                 });

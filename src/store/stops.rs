@@ -100,6 +100,12 @@ pub(super) fn account_runs(account: Expr) -> Expr {
     Expr::exists(open().and_where(Expr::col(("x", "account_id")).eq(account)).to_owned()).not()
 }
 
+/// The account of this alias may not sign in: it is disabled, or stopped.
+pub(in crate::store) fn barred(account: &'static str) -> Expr {
+    let runs = account_runs(Expr::col((account, "id")));
+    Expr::col((account, "disabled")).eq(true).or(runs.not())
+}
+
 /// The role is not stopped.
 pub(super) fn role_runs(role: Expr) -> Expr {
     Expr::exists(open().and_where(Expr::col(("x", "role")).eq(role)).to_owned()).not()

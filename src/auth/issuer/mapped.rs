@@ -59,11 +59,16 @@ impl Mapped {
             return Ok(session);
         }
         let made = Instant::now();
+        // A program has the roles of its registration, and no others.
+        if base.program || base.bounds.is_some() {
+            return Ok(base);
+        }
         let mut grants = base.grants.clone();
         for mapping in external.grants.iter().filter_map(|at| mappings.get(*at)) {
             // A role that the policy does not know, and a place that is not there, grant nothing.
             let Some(role) = base.policy.roles.id(&mapping.role) else { continue };
-            let Some(place) = store.organisation_of(&mapping.place).await? else { continue };
+            let place = store.organisation_of(&mapping.place, &mapping.role).await?;
+            let Some(place) = place else { continue };
             grants.push(Grant {
                 id: id(issuer, mapping),
                 role,
@@ -79,7 +84,7 @@ impl Mapped {
             });
         }
         let session = Session::new(base.account, grants, Arc::clone(&base.policy), base.today);
-        let session = Arc::new(session.of_program(base.program));
+        let session = Arc::new(session.in_login(base.login));
         self.kept.insert(key, (made, base, Arc::clone(&session)));
         Ok(session)
     }

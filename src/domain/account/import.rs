@@ -506,7 +506,13 @@ pub async fn guardians(importing: &Importing, class: Uuid, sheet: &Sheet) -> Res
             && let Some(planned) = plan.made.get_mut(*planned)
         {
             let login = layout.cell(row, GUARDIAN_LOGIN);
-            if login.is_none_or(|login| login == planned.login) {
+            // Two relatives may share a name and a telephone; different documents tell them apart.
+            let differs = |other: &InFamily| {
+                other.id_number.zip(member.id_number).is_some_and(|(one, two)| one != two)
+            };
+            if login.is_none_or(|login| login == planned.login)
+                && !planned.members.iter().any(differs)
+            {
                 planned.rows.push(row.number);
                 planned.members.push(member.clone());
                 continue;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::secret;
 use crate::config::secret::SecretText;
-use crate::domain::sign_in::Door;
+use crate::domain::sign_in::{Door, shortened};
 use crate::error::Error;
 use crate::store::Store;
 use crate::store::sign_in::{NewSession, Said, Visit};
@@ -62,7 +62,8 @@ pub async fn token(
 ) -> Result<Granted, NoToken> {
     let short = name.len() <= LONGEST && given.reveal().len() <= LONGEST;
     let hash = secret::hash(if short { given.reveal() } else { "" });
-    let program = store.program(if short { name } else { "" }, now).await?;
+    let entry = store.enter(&shortened(visit), now).await?;
+    let program = entry.program(if short { name } else { "" }).await?;
     let why = match &program {
         None => Some("unknown"),
         Some(program) if !program.has_secret(hash.as_bytes()) => Some("wrong_secret"),
@@ -71,7 +72,6 @@ pub async fn token(
         Some(program) if !program.bounds.admits(visit.client) => Some("address"),
         Some(_) => None,
     };
-    let entry = store.enter(visit, now).await?;
     let (Some(program), None) = (&program, why) else {
         let account = program.map(|program| program.account);
         entry.say(Said::denied(TOKEN, account, why.unwrap_or("unknown"))).await?;

@@ -118,6 +118,13 @@ impl Act for Deciding<'_> {
         if same_person(tx, own, asked).await? {
             return Err(own_request());
         }
+        if tx.reset_between(own, asked).await? {
+            return Err(refused(
+                "GRANT_AFTER_RESET",
+                "one of you gave the other a code for a new password lately; a third person decides",
+                "两人之一近期曾为另一人签发密码重置码；请由第三人审批",
+            ));
+        }
         if same_person(tx, own, wanted.account).await? {
             return Err(to_self());
         }

@@ -1,5 +1,7 @@
 //! What one may give, which requests wait, and who holds what within reach, with what is odd about it (授权复核).
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::{Standing, area, standing};
@@ -25,7 +27,7 @@ pub struct Givable {
 /// What the caller may give, by the policy alone.
 pub fn givable(cx: &Cx) -> Vec<Givable> {
     let policy = &cx.caller.session.policy;
-    let mut found: std::collections::BTreeMap<Pair, Eyes> = std::collections::BTreeMap::new();
+    let mut found: BTreeMap<Pair, Eyes> = BTreeMap::new();
     for held in standing(&cx.caller, Action::GrantGive) {
         for (given, eyes) in policy.gifts.given_by(&policy.roles, held.pair) {
             found.entry(given).and_modify(|known| *known = (*known).min(eyes)).or_insert(eyes);
@@ -56,26 +58,36 @@ pub async fn requests(cx: &Cx, now: DateTime<Utc>) -> Result<Vec<Waiting>> {
     if held.is_empty() && standing(caller, Action::GrantGive).is_empty() {
         return Err(cx.store.refuse(caller, now, Action::GrantApprove).await);
     }
-    let policy = &caller.session.policy;
     let own = caller.account().uuid();
     let staff = cx.store.staff_of_account(caller).await?;
-    let rows = cx.store.waiting_roles(caller, &area(&held), now).await?;
-    let told = rows.into_iter().filter_map(|request| {
-        let mine = request.requested_by.id == own;
-        let may = agrees(policy, &held, &request);
-        let is_me = |id, of: Option<_>| id == own || of.is_some() && of == staff;
-        let concerns_me = is_me(request.receiver.id, request.receiver_staff)
-            || is_me(request.requested_by.id, request.requested_by_staff);
-        (mine || may).then_some(Waiting { own: mine, may_decide: may && !concerns_me, request })
-    });
-    Ok(told.collect())
+    let is_me = |id, of: Option<_>| id == own || of.is_some() && of == staff;
+    let concerns_me = |request: &WaitingRole| {
+        is_me(request.receiver.id, request.receiver_staff)
+            || is_me(request.requested_by.id, request.requested_by_staff)
+    };
+    let mut found = BTreeMap::new();
+    for request in cx.store.waiting_roles(caller, None, now).await? {
+        found.insert(request.id, Waiting { own: true, may_decide: false, request });
+    }
+    // Each pair of role and place by itself: what one may give at one place is nothing at another.
+    for held in &held {
+        let over = area(std::slice::from_ref(held));
+        for request in cx.store.waiting_roles(caller, Some(&over), now).await? {
+            if agrees(&caller.session.policy, held, &request) {
+                let may_decide = !concerns_me(&request);
+                let own = request.requested_by.id == own;
+                found.insert(request.id, Waiting { own, may_decide, request });
+            }
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 /// Whether the policy lets somebody who stands there give the role at all; that the place lies within was asked before.
-fn agrees(policy: &Policy, held: &[Standing], request: &WaitingRole) -> bool {
+fn agrees(policy: &Policy, held: &Standing, request: &WaitingRole) -> bool {
     let Some(role) = policy.roles.id(&request.role) else { return false };
     let given = Pair { role, reach: request.reach };
-    held.iter().any(|held| policy.gifts.may(&policy.roles, held.pair, given).is_some())
+    policy.gifts.may(&policy.roles, held.pair, given).is_some()
 }
 
 /// What is odd about a grant.

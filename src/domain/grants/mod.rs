@@ -72,6 +72,10 @@ impl Standing {
 /// What a caller holds and may run an action from; a substitute gives nothing.
 fn standing(caller: &Caller, action: Action) -> Vec<Standing> {
     let session = &caller.session;
+    // A program is nobody who could agree: its secret is known to whoever registered it.
+    if session.program && matches!(action, Action::GrantGive | Action::GrantApprove) {
+        return Vec::new();
+    }
     let Some(id) = session.policy.actions.id(action.name()) else { return Vec::new() };
     let grants = session.grants.iter().filter(|grant| !grant.delegated);
     grants
@@ -158,13 +162,13 @@ impl Bar {
     }
 }
 
-/// Whether two accounts are one person's: the same, or of the same member of staff.
+/// Whether two accounts are one person's: the same, or of the same member of staff; a program is its owner's.
 async fn same_person(tx: &Tx, one: Uuid, other: Uuid) -> Result<bool> {
     if one == other {
         return Ok(true);
     }
-    let (one, other) = (tx.staff_of(one).await?, tx.staff_of(other).await?);
-    Ok(one.is_some() && one == other)
+    let (one, other) = (tx.person_of(one).await?, tx.person_of(other).await?);
+    Ok(one.0 == other.0 || one.1.is_some() && one.1 == other.1)
 }
 
 fn to_self() -> Error {

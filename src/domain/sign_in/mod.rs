@@ -144,7 +144,6 @@ impl Door {
         // Programs have secrets of their own and sign in otherwise.
         let known = known.filter(|known| known.kind != "client");
         let right = self.verify(known.as_ref(), password).await?;
-        let rehashed = self.rehashed(known.as_ref(), password, right).await?;
         let entry = store.enter(&shortened(visit), now).await?;
         let Some(known) = self.judge(&entry, store, SIGN_IN, known, right, Some(code)).await?
         else {
@@ -159,9 +158,6 @@ impl Door {
             }
         };
         entry.succeeded(&known).await?;
-        if let Some(hash) = rehashed {
-            entry.rehashed(known.account, &hash).await?;
-        }
         let refresh = Refresh::first();
         let session = NewSession {
             id: Uuid::now_v7(),
@@ -175,6 +171,7 @@ impl Door {
         let said = Said::done(SIGN_IN, known.account);
         entry.say(Said { row: Some(("login_session", session.id)), ..said }).await?;
         entry.commit().await?;
+        self.rehash(store, visit, now, &known, password).await?;
         metrics::counter!("xueji_sign_ins_total", "outcome" => "done").increment(1);
         Ok(Entered {
             account: known.account,
@@ -259,7 +256,8 @@ impl Door {
         self.acceptable(store, &known, &person, new).await?;
         let hash = self.hasher.hash(new).await?;
         let entry = store.enter(visit, now).await?;
-        let again = entry.known(holder.account).await?.filter(|again| same(again, &known));
+        let again = entry.known(holder.account).await?;
+        let again = again.filter(|again| same(again, &known) && !again.disabled);
         let Some(known) = again else {
             entry.give_up().await?;
             return Err(Error::Conflict { what: "password".into() }.into());
@@ -440,9 +438,14 @@ impl Door {
         holder: Holder,
         (password, code): (&SecretText, Option<&SecretText>),
     ) -> Result<(), Denied> {
-        self.prove(store, visit, now, holder, FACTOR_REMOVE, password, Some(code)).await?;
+        let known =
+            self.prove(store, visit, now, holder, FACTOR_REMOVE, password, Some(code)).await?;
         let entry = store.enter(visit, now).await?;
-        entry.known(holder.account).await?;
+        let again = entry.known(holder.account).await?;
+        if !again.is_some_and(|again| same(&again, &known) && !again.disabled) {
+            entry.give_up().await?;
+            return Err(Error::Conflict { what: "password".into() }.into());
+        }
         entry.remove_factor(holder.account).await?;
         entry.end_sessions(holder.account, Some(holder.session), End::Factor).await?;
         let said = Said::done(FACTOR_REMOVE, holder.account);
@@ -490,16 +493,28 @@ impl Door {
         self.hasher.verify(password, hash).await
     }
 
-    async fn rehashed(
+    /// Hashes a password that has let somebody in anew where the parameters have changed: after that alone, so that the
+    /// time of a refusal tells nothing of the password.
+    async fn rehash(
         &self,
-        known: Option<&Known>,
+        store: &Store,
+        visit: &Visit,
+        now: DateTime<Utc>,
+        known: &Known,
         password: &SecretText,
-        right: bool,
-    ) -> Result<Option<PasswordHash>> {
-        let hash = known.and_then(|known| known.credential.password.as_ref()).filter(|_| right);
-        match hash {
-            Some(hash) if self.hasher.outdated(hash) => self.hasher.hash(password).await.map(Some),
-            Some(_) | None => Ok(None),
+    ) -> Result<()> {
+        let outdated = known.credential.password.as_ref().filter(|hash| self.hasher.outdated(hash));
+        if outdated.is_none() {
+            return Ok(());
+        }
+        let hash = self.hasher.hash(password).await?;
+        let entry = store.enter(visit, now).await?;
+        match entry.known(known.account).await? {
+            Some(again) if same(&again, known) => {
+                entry.rehashed(known.account, &hash).await?;
+                entry.commit().await
+            }
+            Some(_) | None => entry.give_up().await,
         }
     }
 
@@ -654,7 +669,7 @@ fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
 }
 
 /// The visit with the name of the program as short as it is kept, and printable.
-fn shortened(visit: &Visit) -> Visit {
+pub(in crate::domain) fn shortened(visit: &Visit) -> Visit {
     let agent = visit
         .agent
         .as_deref()

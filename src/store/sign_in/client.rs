@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use uuid::Uuid;
 
+use super::Entry;
 use crate::access::caller::{Bounds, WRITE};
 use crate::error::Result;
-use crate::store::{Store, failed};
+use crate::store::failed;
+use crate::store::stops::barred;
 
 /// A registered program.
 #[derive(Clone)]
@@ -64,14 +66,21 @@ pub(in crate::store) fn names(scopes: &str, scope: &str) -> bool {
     scopes.split(' ').any(|named| named == scope)
 }
 
-impl Store {
-    /// The registered program with this login.
-    pub async fn program(&self, login: &str, now: DateTime<Utc>) -> Result<Option<Program>> {
+impl Entry {
+    /// The registered program with this login. Its account is locked until the act ends, so that a secret that is
+    /// withdrawn meanwhile opens nothing.
+    pub async fn program(&self, login: &str) -> Result<Option<Program>> {
+        let mut lock = Query::select();
+        lock.expr_as(Expr::col("id"), "c0")
+            .from("account")
+            .and_where(Expr::col("login").eq(login))
+            .lock(LockType::NoKeyUpdate);
+        self.select(&lock).await?;
         let col = |name: &'static str| Expr::col(("k", name));
         let mut query = Query::select();
         query
             .expr_as(Expr::col(("a", "id")), "c0")
-            .expr_as(Expr::col(("a", "disabled")), "c1")
+            .expr_as(barred("a"), "c1")
             .expr_as(col("scopes"), "c2")
             .expr_as(col("allowed_addresses"), "c3")
             .expr_as(col("expires_at"), "c4")
@@ -85,7 +94,7 @@ impl Store {
                 "r",
                 Expr::col(("r", "id"))
                     .equals(("a", "id"))
-                    .and(Expr::col(("r", "good_until")).gt(now)),
+                    .and(Expr::col(("r", "good_until")).gt(self.now)),
             )
             .and_where(Expr::col(("a", "login")).eq(login));
         let rows = self.select(&query).await?;

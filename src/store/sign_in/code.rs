@@ -7,6 +7,7 @@ use xueji_entity::value::TokenHash;
 
 use super::Entry;
 use crate::error::Result;
+use crate::store::stops::barred;
 use crate::store::{Store, failed};
 
 /// A code with the account that it is for.
@@ -31,7 +32,7 @@ impl Store {
         query
             .expr_as(Expr::col(("a", "id")), "c0")
             .expr_as(Expr::col(("a", "login")), "c1")
-            .expr_as(Expr::col(("a", "disabled")), "c2")
+            .expr_as(barred("a"), "c2")
             .expr_as(Expr::col(("k", "expires_at")), "c3")
             .expr_as(Expr::col(("k", "used_at")), "c4")
             .from_as("activation_code", "k")

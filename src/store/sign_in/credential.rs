@@ -8,6 +8,7 @@ use xueji_entity::value::PasswordHash;
 
 use super::Entry;
 use crate::error::{Error, Result};
+use crate::store::stops::barred;
 use crate::store::tx::{insert_into, names};
 use crate::store::{Store, failed};
 
@@ -75,7 +76,7 @@ fn known_query() -> SelectStatement {
     query
         .expr_as(Expr::col(("a", "id")), "c0")
         .expr_as(Expr::col(("a", "kind")), "c1")
-        .expr_as(Expr::col(("a", "disabled")), "c2");
+        .expr_as(barred("a"), "c2");
     for (at, column) in COLUMNS.into_iter().enumerate() {
         query.expr_as(Expr::col(("c", column)), format!("c{}", at + 3));
     }
@@ -239,6 +240,14 @@ impl Entry {
             ];
             self.execute(&insert_into(TABLE, columns, [row])?).await?;
         }
+        // A code that was given before opens nothing any more.
+        let mut withdrawn = Query::update();
+        withdrawn
+            .table("activation_code")
+            .value("used_at", self.now)
+            .and_where(Expr::col("account_id").eq(Expr::val(account)))
+            .and_where(Expr::col("used_at").is_null());
+        self.execute(&withdrawn).await?;
         if let Some(old) = &known.credential.password {
             let columns = names(&["id", "account_id", "hash", "at"]);
             let row: Vec<Value> =

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Entry;
 use crate::access::place::among;
 use crate::error::Result;
+use crate::store::stops::barred;
 use crate::store::tx::{Tx, insert_into, names};
 use crate::store::{Store, failed};
 
@@ -269,7 +270,14 @@ impl Entry {
         {
             query.expr_as(Expr::col(column), format!("c{at}"));
         }
+        let whose = Query::select()
+            .expr(Expr::col(("a", "id")))
+            .from_as("account", "a")
+            .and_where(Expr::col(("a", "id")).equals((TABLE, "account_id")))
+            .and_where(barred("a").not())
+            .to_owned();
         query
+            .expr_as(Expr::exists(whose), "c7")
             .from(TABLE)
             .and_where(Expr::col("refresh_handle").eq(Expr::val(handle)))
             .lock(LockType::Update);
@@ -278,11 +286,12 @@ impl Entry {
         let expires_at: DateTime<Utc> = row.try_get_by_index(2).map_err(failed)?;
         let idle: Option<DateTime<Utc>> = row.try_get_by_index(3).map_err(failed)?;
         let ended: Option<DateTime<Utc>> = row.try_get_by_index(4).map_err(failed)?;
+        let open: bool = row.try_get_by_index(7).map_err(failed)?;
         let in_time = expires_at > self.now && idle.is_none_or(|idle| idle > self.now);
         Ok(Some(StoredSession {
             id: row.try_get_by_index(0).map_err(failed)?,
             account: row.try_get_by_index(1).map_err(failed)?,
-            live: ended.is_none() && in_time,
+            live: ended.is_none() && in_time && open,
             expires_at,
             refresh: row.try_get_by_index(5).map_err(failed)?,
             generation: row.try_get_by_index(6).map_err(failed)?,

@@ -3,8 +3,8 @@
 //!
 //! A role over one pupil is neither read nor written here.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement, Value};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LockType, Query, SelectStatement, Value};
 use sea_orm::{ActiveEnum, JoinType, QueryResult};
 use serde_json::json;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::store::failed;
 use crate::store::grants::stands;
 use crate::store::held::Area;
+use crate::store::stops::{barred, role_runs};
 
 /// Where a place or an employer lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,9 @@ pub struct RoleOnFile {
 }
 
 /// The place columns, in the order in which they are read and written.
+/// How long a code that one person made for another keeps them from being two pairs of eyes.
+const RESET: TimeDelta = TimeDelta::days(30);
+
 const PLACES: [&str; 4] = ["class_group_id", "course_id", "year_level_id", "organisation_id"];
 
 fn place_values(place: Place) -> Result<[Option<Uuid>; 4]> {
@@ -195,9 +199,12 @@ impl Tx {
             query.and_where(Expr::exists(known));
         }
         let rows = self.select(&query).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let school: Uuid = row.try_get_by_index(0).map_err(failed)?;
-        let Some((_, ground)) = self.ground(school).await? else { return Ok(None) };
+        // Asked of no school too: a class elsewhere takes as many statements as one that is not there.
+        let school: Option<Uuid> =
+            rows.first().map(|row| row.try_get_by_index(0).map_err(failed)).transpose()?;
+        let Some((_, ground)) = self.ground(school.unwrap_or_default()).await? else {
+            return Ok(None);
+        };
         let reach = match place {
             Place::Teaching { .. } => Reach::Teaching,
             Place::YearLevel(_) => Reach::YearLevel,
@@ -297,18 +304,43 @@ impl Tx {
         }))
     }
 
-    /// The member of staff that an account belongs to, open or not.
-    pub async fn staff_of(&self, account: Uuid) -> Result<Option<Uuid>> {
+    /// Whose an account is, open or not: the account of a person, that of a program's owner, with the member of staff.
+    pub async fn person_of(&self, account: Uuid) -> Result<(Uuid, Option<Uuid>)> {
+        let owner = Func::coalesce([Expr::col(("k", "owner_account_id")), Expr::col(("a", "id"))]);
         let mut query = Query::select();
         query
-            .expr_as(Expr::col("staff_id"), "c0")
-            .from("account")
-            .and_where(Expr::col("id").eq(Expr::val(account)));
+            .expr_as(Expr::col(("o", "id")), "c0")
+            .expr_as(Expr::col(("o", "staff_id")), "c1")
+            .from_as("account", "a")
+            .join_as(
+                JoinType::LeftJoin,
+                "api_client",
+                "k",
+                Expr::col(("k", "id")).equals(("a", "id")),
+            )
+            .join_as(JoinType::InnerJoin, "account", "o", Expr::col(("o", "id")).eq(owner))
+            .and_where(Expr::col(("a", "id")).eq(Expr::val(account)));
         let rows = self.select(&query).await?;
-        match rows.first() {
-            Some(row) => row.try_get_by_index(0).map_err(failed),
-            None => Ok(None),
-        }
+        let Some(row) = rows.first() else { return Ok((account, None)) };
+        Ok((row.try_get_by_index(0).map_err(failed)?, row.try_get_by_index(1).map_err(failed)?))
+    }
+
+    /// Whether one of two accounts was given a code for a new password by the other lately: whoever makes a code could
+    /// sign in with it, and so be both.
+    pub async fn reset_between(&self, one: Uuid, other: Uuid) -> Result<bool> {
+        let c = |name: &'static str| Expr::col(name);
+        let by = |of: Uuid, by: Uuid| {
+            c("account_id").eq(Expr::val(of)).and(c("created_by_id").eq(Expr::val(by)))
+        };
+        let lately = self.now.checked_sub_signed(RESET).unwrap_or(self.now);
+        let mut query = Query::select();
+        query
+            .expr_as(c("id"), "c0")
+            .from("activation_code")
+            .and_where(c("created_at").gt(lately))
+            .and_where(by(one, other).or(by(other, one)))
+            .limit(1);
+        Ok(!self.select(&query).await?.is_empty())
     }
 
     /// Locks the account of whoever receives, so that grants to it are given one after the other.
@@ -396,8 +428,10 @@ impl Tx {
                 "a",
                 Expr::col(("a", "id"))
                     .equals(("g", "account_id"))
-                    .and(Expr::col(("a", "disabled")).eq(false)),
+                    .and(barred("a").not())
+                    .and(Expr::col(("a", "kind")).ne(AccountKind::Client.to_value())),
             )
+            .and_where(role_runs(Expr::col(("g", "role"))))
             .and_where(Expr::col(("g", "account_id")).eq(Expr::val(account)))
             .and_where(Expr::col(("g", "since")).lte(self.caller.today()))
             .and_where(Expr::col(("g", "student_id")).is_null());
@@ -495,9 +529,11 @@ impl Tx {
             query.expr_as(Expr::col(("r", column)), format!("c{at}"));
         }
         query.from_as("grant_request", "r").and_where(Expr::col(("r", "id")).eq(Expr::val(id)));
-        if let Some(within) = area.within("r", self.writing_places()) {
+        let writing = self.writing_places();
+        if let Some(within) = area.within("r", writing) {
             let own = Expr::val(self.caller.account().uuid());
-            query.and_where(within.or(Expr::col(("r", "requested_by_id")).eq(own)));
+            let whole = within.and(area.employs(Expr::col(("r", "account_id")), writing));
+            query.and_where(whole.or(Expr::col(("r", "requested_by_id")).eq(own)));
         }
         let rows = self.select(&query).await?;
         let Some(row) = rows.first() else { return Ok(None) };
@@ -594,18 +630,24 @@ impl Tx {
             .expr(Expr::col(("a", "id")))
             .from_as("account", "a")
             .and_where(Expr::col(("a", "id")).equals(("g", "account_id")))
-            .and_where(Expr::col(("a", "disabled")).eq(false))
+            .and_where(barred("a").not())
+            .and_where(Expr::col(("a", "kind")).ne(AccountKind::Client.to_value()))
             .to_owned();
         query
+            .and_where(g("until").is_null().or(g("until").gt(self.caller.today())))
             .and_where(g("role").eq(of.role.as_str()))
             .and_where(g("reach").eq(of.reach.word()))
             .and_where(g("since").lte(self.caller.today()))
-            .and_where(g("id").ne(Expr::val(of.id)))
-            .and_where(g("account_id").ne(Expr::val(of.account)))
             .and_where(Expr::exists(open))
             .order_by_expr(g("id"), sea_orm::Order::Asc)
             .lock(LockType::NoKeyUpdate);
-        Ok(!self.select(&query).await?.is_empty())
+        // Those of the account itself are locked with them, in one order for everybody.
+        for row in &self.select(&query).await? {
+            if row.try_get_by_index::<Uuid>(1).map_err(failed)? != of.account {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The term of a day, or the last one before it.

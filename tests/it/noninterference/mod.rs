@@ -2,7 +2,7 @@
 //! answers, byte for byte, after the same number of statements.
 //!
 //! `schema` is what may be asked, `pool` what questions are filled with, `generate` and `values` make them, `twin` makes
-//! the databases, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
+//! the databases with the values of `other`, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
 //! what is set aside. `promise` is the test; with the feature `leaks` it is tested itself, by `leaks`.
 
 mod both;
@@ -10,6 +10,7 @@ mod document;
 mod generate;
 #[cfg(feature = "leaks")]
 mod leaks;
+mod other;
 mod outlets;
 mod pool;
 #[cfg(not(feature = "leaks"))]
