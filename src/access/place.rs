@@ -378,16 +378,20 @@ pub fn account_within(account: Expr, reach: Reach, places: &Places, writing: Wri
     };
     let a = |column: &'static str| Expr::col(("wa", column));
     let g = |column: &'static str| Expr::col(("wg", column));
+    let covered = |student: Expr| {
+        student_covered(student.clone(), reach, places, writing).and(student_lives(student))
+    };
     let granted = Query::select()
         .column(("wg", "account_id"))
         .from_as("access_grant", "wg")
         .and_where(g("ended_at").is_null())
+        .and_where(g("since").lte(writing.today))
         .and_where(g("until").is_null().or(g("until").gte(writing.today)))
         .and_where(
             within(g("organisation_id"))
                 .or(g("class_group_id").in_subquery(ids("class_group", "wc", "school_id")))
                 .or(g("year_level_id").in_subquery(ids("year_level", "wy", "school_id")))
-                .or(student_covered(g("student_id"), reach, places, writing)),
+                .or(covered(g("student_id"))),
         )
         .to_owned();
     account.in_subquery(
@@ -397,7 +401,7 @@ pub fn account_within(account: Expr, reach: Reach, places: &Places, writing: Wri
             .and_where(
                 a("staff_id")
                     .in_subquery(ids("staff", "ws", "organisation_id"))
-                    .or(student_covered(a("student_id"), reach, places, writing))
+                    .or(covered(a("student_id")))
                     .or(a("id").in_subquery(granted)),
             )
             .to_owned(),

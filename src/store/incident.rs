@@ -22,8 +22,8 @@ use crate::error::Result;
 
 /// Lines of one page.
 const LINES: u64 = 200;
-/// Students of one page.
-const STUDENTS: usize = 500;
+/// Students of one statement: as many values as SQLite takes.
+const STUDENTS: usize = 30_000;
 
 /// Whose disclosures are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,10 +228,12 @@ impl Store {
         }
     }
 
-    /// Those of the students that the scope covers.
+    /// Those of the students that the scope covers: in one statement, whether there is one of them, some or none.
     pub async fn within_scope(&self, scope: &Scope, students: &[Uuid]) -> Result<BTreeSet<Uuid>> {
         let mut found = BTreeSet::new();
-        for some in students.chunks(STUDENTS) {
+        let first: &[Uuid] = &[];
+        let none = students.is_empty().then_some(first);
+        for some in students.chunks(STUDENTS).chain(none) {
             let mut query = Query::select();
             query
                 .expr_as(Expr::col(("t0", "id")), "c0")

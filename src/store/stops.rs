@@ -344,10 +344,24 @@ impl Tx {
                     .and_where(Expr::col(("b", "id")).eq(Expr::val(*id)));
             }
             Stopped::Role(role) => {
+                // Every account of the same member of staff is one's own.
+                let own = Query::select()
+                    .expr(Expr::col(("b", "id")))
+                    .from_as("account", "b")
+                    .join_as(
+                        sea_orm::JoinType::InnerJoin,
+                        "account",
+                        "c",
+                        Expr::col(("b", "staff_id")).equals(("c", "staff_id")),
+                    )
+                    .and_where(Expr::col(("c", "id")).eq(Expr::val(account)))
+                    .to_owned();
                 query
                     .expr_as(a("id"), "c0")
                     .from_as("access_grant", "a")
-                    .and_where(a("account_id").eq(Expr::val(account)))
+                    .and_where(
+                        a("account_id").eq(Expr::val(account)).or(a("account_id").in_subquery(own)),
+                    )
                     .and_where(a("role").eq(role.as_str()))
                     .and_where(a("ended_at").is_null())
                     .and_where(a("until").is_null().or(a("until").gte(self.caller().today())));

@@ -60,7 +60,7 @@ impl Mapped {
         }
         let made = Instant::now();
         // A program has the roles of its registration, and no others.
-        if base.program || base.bounds.is_some() {
+        if base.bounds.is_some() {
             return Ok(base);
         }
         let mut grants = base.grants.clone();
@@ -84,7 +84,7 @@ impl Mapped {
             });
         }
         let session = Session::new(base.account, grants, Arc::clone(&base.policy), base.today);
-        let session = Arc::new(session.in_login(base.login));
+        let session = Arc::new(session.of_program(base.program).in_login(base.login));
         self.kept.insert(key, (made, base, Arc::clone(&session)));
         Ok(session)
     }

@@ -72,8 +72,8 @@ impl Standing {
 /// What a caller holds and may run an action from; a substitute gives nothing.
 fn standing(caller: &Caller, action: Action) -> Vec<Standing> {
     let session = &caller.session;
-    // A program is nobody who could agree: its secret is known to whoever registered it.
-    if session.program && matches!(action, Action::GrantGive | Action::GrantApprove) {
+    // A registered program is nobody who could agree: its secret is known to whoever registered it.
+    if session.bounds.is_some() && matches!(action, Action::GrantGive | Action::GrantApprove) {
         return Vec::new();
     }
     let Some(id) = session.policy.actions.id(action.name()) else { return Vec::new() };

@@ -48,8 +48,8 @@ pub(in crate::store) fn cutoff(class: &Class, today: NaiveDate) -> Result<Option
 pub(in crate::store) enum Of {
     /// Those of these schools that no batch has.
     Schools(Vec<Uuid>),
-    /// Those that a batch has frozen and not excepted.
-    Batch(Uuid),
+    /// Those that a batch of a school has frozen and not excepted, and that are the school's still.
+    Batch(Uuid, Uuid),
 }
 
 /// The statement that finds them: `what` is selected, `tail` follows.
@@ -72,6 +72,7 @@ fn statement(
          AND {base} <= $1 \
          AND NOT EXISTS (SELECT 1 FROM legal_hold h WHERE h.student_id = {student} AND h.released_at IS NULL) \
          AND NOT EXISTS (SELECT 1 FROM access_review r WHERE r.student_id = {student} AND r.state = 'waiting') \
+         AND NOT EXISTS (SELECT 1 FROM student q WHERE q.id = {student} AND q.lifecycle = 'restricted') \
          AND NOT EXISTS (SELECT 1 FROM destruction_item k WHERE k.row_id = t.id AND k.noun = '{table}' \
          AND k.columns = '{columns}' AND k.kept AND k.kept_until >= $2)",
         what.replace("{base}", &base).replace("{student}", student),
@@ -100,10 +101,11 @@ fn statement(
                  AND i.columns = '{columns}' AND NOT i.kept AND b.state IN ('proposed', 'approved'))"
             ));
         }
-        Of::Batch(batch) => {
+        Of::Batch(batch, school) => {
             bound.push((*batch).into());
+            bound.push((*school).into());
             sql.push_str(&format!(
-                " AND EXISTS (SELECT 1 FROM destruction_item i WHERE i.batch_id = $3 AND i.row_id = t.id \
+                " AND g.school_id = $4 AND EXISTS (SELECT 1 FROM destruction_item i WHERE i.batch_id = $3 AND i.row_id = t.id \
                  AND i.noun = '{table}' AND i.columns = '{columns}' AND NOT i.kept)"
             ));
         }

@@ -194,14 +194,27 @@ impl Replay {
     ) -> Result<Replayed> {
         let mut told = Replayed::default();
         let known = |table: &str| tables.iter().any(|known| known == table);
-        let mut wanted: BTreeMap<(&str, &str), HashSet<&str>> = BTreeMap::new();
         let mut batches: BTreeMap<Uuid, &Line> = BTreeMap::new();
         for line in &self.lines {
             batches.insert(line.batch, line);
+        }
+        told.batches = batches.len();
+        // What the backup has a certificate of was gone when it was taken: what stands there since was entered anew.
+        let there = known("destruction_certificate");
+        let mut done = HashSet::new();
+        for batch in batches.keys().filter(|_| there) {
+            let sql = "SELECT 1 FROM destruction_certificate WHERE batch_id = $1";
+            let values: [Value; 1] = [(*batch).into()];
+            let sql = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+            if db.query_one_raw(sql).await.map_err(failed)?.is_some() {
+                done.insert(*batch);
+            }
+        }
+        let mut wanted: BTreeMap<(&str, &str), HashSet<&str>> = BTreeMap::new();
+        for line in self.lines.iter().filter(|line| !done.contains(&line.batch)) {
             let rows = wanted.entry((&line.noun, &line.columns)).or_default();
             rows.extend(line.rows.iter().map(String::as_str));
         }
-        told.batches = batches.len();
         let mut gone: Vec<Row> = Vec::new();
         for ((noun, columns), hashes) in wanted {
             // A name that is no table of students is not put into a statement.
@@ -238,17 +251,8 @@ impl Replay {
         if !gone.is_empty() && known("snapshot_student") && known("idempotency") {
             traces(db, &gone).await?;
         }
-        let there = known("destruction_certificate");
         for (batch, line) in batches {
-            let found = if there {
-                let sql = "SELECT 1 FROM destruction_certificate WHERE batch_id = $1";
-                let values: [Value; 1] = [batch.into()];
-                let sql = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-                db.query_one_raw(sql).await.map_err(failed)?.is_some()
-            } else {
-                false
-            };
-            if !found {
+            if !done.contains(&batch) {
                 told.certificates.push(format!(
                     "{} of {} at {}: certificate {}, to be kept until {}",
                     line.batch,

@@ -179,7 +179,8 @@ impl Store {
         }
         let sql = format!(
             "SELECT student_id, COUNT(*), kept, MAX(kept_until), MAX(kept_why) FROM destruction_item \
-             WHERE batch_id = $1 AND student_id > $2 GROUP BY student_id, kept ORDER BY student_id, kept LIMIT {MOST}"
+             WHERE batch_id = $1 AND student_id > $2 AND NOT EXISTS (SELECT 1 FROM student q \
+             WHERE q.id = destruction_item.student_id AND q.lifecycle = 'restricted') GROUP BY student_id, kept ORDER BY student_id, kept LIMIT {MOST}"
         );
         let bound: [Value; 2] = [batch.into(), after.unwrap_or_default().into()];
         let statement = Statement::from_sql_and_values(self.backend(), sql, bound);

@@ -360,7 +360,8 @@ impl Tx {
         why: &Narrative,
     ) -> Result<u64> {
         let sql = "UPDATE destruction_item SET kept = TRUE, kept_until = $1, kept_why = $2 \
-            WHERE batch_id = $3 AND student_id = $4 AND NOT kept";
+            WHERE batch_id = $3 AND student_id = $4 AND NOT kept AND NOT EXISTS (SELECT 1 FROM student q \
+            WHERE q.id = destruction_item.student_id AND q.lifecycle = 'restricted')";
         let bound = vec![until.into(), why.expose().into(), batch.id.into(), student.into()];
         let kept = self.run(sql, bound).await?;
         let list = self.list(batch.id).await?;
@@ -414,7 +415,7 @@ impl Tx {
         let mut gone: Vec<(String, String, Row)> = Vec::new();
         let mut counts = serde_json::Map::new();
         for (target, cutoff) in class.targets.iter().filter_map(|target| Some((target, cutoff?))) {
-            let of = Of::Batch(batch.id);
+            let of = Of::Batch(batch.id, batch.school);
             let rows = due::rows(&self.db, (class, target), (cutoff, today), &of, MOST).await?;
             erase(&self.db, (target.table, &target.columns), &rows, self.now).await?;
             let told = target.told();

@@ -164,6 +164,16 @@ fn is_at(alias: &'static str, place: Place) -> Result<Expr> {
     all.ok_or_else(|| Error::internal("a place has columns"))
 }
 
+/// The account of this alias is that of a registered program.
+fn registered(account: &'static str) -> Expr {
+    let client = Query::select()
+        .expr(Expr::col(("kr", "id")))
+        .from_as("api_client", "kr")
+        .and_where(Expr::col(("kr", "id")).equals((account, "id")))
+        .to_owned();
+    Expr::exists(client)
+}
+
 fn reach_of(word: &str) -> Result<Reach> {
     Reach::from_word(word).ok_or_else(|| Error::internal("a grant has a reach that nobody knows"))
 }
@@ -429,7 +439,7 @@ impl Tx {
                 Expr::col(("a", "id"))
                     .equals(("g", "account_id"))
                     .and(barred("a").not())
-                    .and(Expr::col(("a", "kind")).ne(AccountKind::Client.to_value())),
+                    .and(registered("a").not()),
             )
             .and_where(role_runs(Expr::col(("g", "role"))))
             .and_where(Expr::col(("g", "account_id")).eq(Expr::val(account)))
@@ -631,7 +641,7 @@ impl Tx {
             .from_as("account", "a")
             .and_where(Expr::col(("a", "id")).equals(("g", "account_id")))
             .and_where(barred("a").not())
-            .and_where(Expr::col(("a", "kind")).ne(AccountKind::Client.to_value()))
+            .and_where(registered("a").not())
             .to_owned();
         query
             .and_where(g("until").is_null().or(g("until").gt(self.caller.today())))

@@ -165,6 +165,7 @@ impl Tx {
             .and_where(col("r", "state").eq(ReviewState::Waiting.to_value()))
             .and_where(col("r", "due_at").lte(self.now))
             .and_where(col("r", "lifecycle").eq("live"))
+            .and_where(student_lives(col("r", "student_id")))
             .limit(1);
         Ok(!self.select(&query).await?.is_empty())
     }
