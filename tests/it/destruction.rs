@@ -143,7 +143,12 @@ async fn nothing_is_due_before_its_day_nor_while_something_keeps_it() {
     assert_eq!(*principal.query(hold, input(false)).await.at("/recordHold/hold"), false);
     rule(&principal.query(hold, input(false)).await, "HOLD_NONE");
     assert_eq!(of_class("attendance").await, [2]);
+    // Nor is a record that is kept and not seen told by what is due.
     let id = lit(&app, third.uuid());
+    sql(app.db(), format!("UPDATE student SET lifecycle = 'restricted' WHERE id = {id}")).await;
+    assert_eq!(of_class("attendance").await, [1]);
+    sql(app.db(), format!("UPDATE student SET lifecycle = 'live' WHERE id = {id}")).await;
+    assert_eq!(of_class("attendance").await, [2]);
     sql(app.db(), format!("UPDATE enrollment SET live = TRUE, state = 'enrolled', ended_on = NULL WHERE student_id = {id}")).await;
     assert_eq!(of_class("attendance").await, [1]);
 
@@ -360,6 +365,20 @@ async fn what_is_destroyed_leaves_tables_and_files_and_does_not_come_back() {
     // Others are there.
     let others = "SELECT COUNT(*) FROM guardian";
     assert_eq!(number(&db, others).await, number(app.db(), others).await);
+    db.close().await.unwrap();
+
+    // What was entered anew since is not destroyed again.
+    sql(app.db(), format!("UPDATE student SET distance_m = 700 WHERE id = {id}")).await;
+    let later = TempDir::new().unwrap();
+    let taken = take(&url, later.path(), &master, clock(), Voice::Silent).await.unwrap();
+    let copy = Place::empty().await;
+    let done =
+        restore_replaying(&taken.path, &copy.url, &master, now, Voice::Silent, Some(&replay));
+    let again = done.await.unwrap().replayed.unwrap();
+    assert_eq!((again.rows, again.certificates.len()), (0, 0));
+    let db = connect(&copy.url, 1).await.unwrap();
+    let kept = format!("SELECT distance_m FROM student WHERE id = {id}");
+    assert_eq!(number(&db, kept).await, 700);
     db.close().await.unwrap();
 
     // Without the file, with a reason, it is on record.

@@ -7,14 +7,18 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Into
 use sea_orm::{PaginatorTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use xueji::access::caller::Place;
+use xueji::access::table::Reach;
 use xueji::config::settings::Exceptional;
 use xueji_entity::access_grant::GrantOrigin;
 use xueji_entity::account::AccountKind;
 use xueji_entity::audit::AuditOutcome;
 use xueji_entity::grant_request::RequestState;
 use xueji_entity::lifecycle::Lifecycle;
-use xueji_entity::value::{AccessGrantId, OrganisationId, StaffId};
-use xueji_entity::{access_grant, account, audit, grant_request, grant_review, outbox, staff};
+use xueji_entity::value::{AccessGrantId, OrganisationId, StaffId, TokenHash};
+use xueji_entity::{
+    access_grant, account, activation_code, audit, grant_request, grant_review, outbox, staff,
+};
 
 use super::support::answer::Answer;
 use super::support::app::{App, Hand, today, within_a_second};
@@ -218,6 +222,64 @@ async fn a_powerful_role_is_nothing_until_another_person_agrees() {
     assert_eq!(filed.grant_id, Some(row.id));
     assert_eq!(rule(&decide(&deputy, request, "REFUSE").await), "GRANT_REQUEST_DECIDED");
     assert_eq!(deputy.ask(REQUESTS).await.at("/grantRequests"), &json!([]));
+}
+
+#[tokio::test]
+async fn whoever_made_the_others_code_is_no_second_pair_of_eyes() {
+    let (app, hand, seed) = school().await;
+    let school = seed.schools[0].id;
+    let (principal, _) = employ(&app, app.principal(school), school, None).await;
+    let (deputy, _) = employ(&app, app.vice_principal(school), school, None).await;
+    let to = colleague(&app, school).await;
+    let place = Some(app.id("organisation", school));
+    let asked = give(&principal, input("registrar", place, &to).await).await;
+    let request = asked.at("/grantGive/requestId");
+    let now = super::support::app::clock().now();
+    activation_code::Model {
+        id: uuid::Uuid::now_v7(),
+        account_id: deputy.account().await,
+        hash: TokenHash::from_bytes(vec![7; 32]),
+        purpose: "reset".to_owned(),
+        created_at: now,
+        expires_at: now + TimeDelta::days(1),
+        used_at: None,
+        created_by_id: Some(principal.account().await),
+    }
+    .into_active_model()
+    .insert(app.db())
+    .await
+    .unwrap();
+    let refused = decide(&deputy, request, "APPROVE").await;
+    assert_eq!(rule(&refused), "GRANT_AFTER_RESET", "{}", refused.text);
+    assert!(grants_of(&app, &to).await.is_empty());
+    hand.on(TimeDelta::days(31));
+    let later = decide(&deputy, request, "APPROVE").await;
+    assert_eq!(
+        rule(&later),
+        "GRANT_REQUEST_EXPIRED",
+        "the code is no bar any more: {}",
+        later.text
+    );
+}
+
+#[tokio::test]
+async fn requests_are_listed_by_what_one_may_give_at_their_place() {
+    let (app, _, seed) = school().await;
+    let [here, there] = [seed.schools[0].id, seed.schools[1].id];
+    let (asking, _) = employ(&app, app.principal(there), there, None).await;
+    let to = colleague(&app, there).await;
+    let place = Some(app.id("organisation", there));
+    let asked = give(&asking, input("vice_principal", place, &to).await).await;
+    assert!(asked.at("/grantGive/requestId").is_string(), "{}", asked.text);
+    // Who may give the role here, and less there, is told nothing of it there.
+    let both =
+        app.principal(here).and("vice_principal", Reach::School, Place::Organisation(there.uuid()));
+    let (both, _) = employ(&app, both, here, None).await;
+    assert_eq!(both.ask(REQUESTS).await.at("/grantRequests"), &json!([]));
+    let refused = decide(&both, asked.at("/grantGive/requestId"), "APPROVE").await;
+    assert_eq!(refused.code(), "NOT_FOUND", "{}", refused.text);
+    let (second, _) = employ(&app, app.principal(there), there, None).await;
+    assert_eq!(second.ask(REQUESTS).await.at("/grantRequests/0/mayDecide"), true);
 }
 
 #[tokio::test]

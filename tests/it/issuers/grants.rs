@@ -8,7 +8,7 @@ use xueji_entity::organisation;
 
 use super::fake::{Ed, Fake, over, trusting};
 use super::{is_let_in, link, with};
-use crate::support::app::App;
+use crate::support::app::{App, within_a_second};
 use crate::support::seed::Seed;
 
 const SCHOOL: &str = "3301000001";
@@ -96,6 +96,11 @@ async fn a_claim_grants_what_the_settings_say_while_a_token_holds_it_and_no_othe
     let part = &lines[before..].last().unwrap().record.parts[0];
     assert_eq!((part.role.as_str(), part.reach.as_str()), ("registrar", "school"));
     assert_eq!(part.grants[0].get_version_num(), 8);
+    // A role that is stopped is granted by no claim either.
+    let stop = "mutation($input: EmergencyStopInput!) { emergencyStop(input: $input) { stopId } }";
+    let role = json!({ "kind": "ROLE", "role": "registrar", "reason": "a wrong policy" });
+    app.administrator().query(stop, json!({ "input": role })).await.data();
+    within_a_second(async || held(&app, &granted).await.is_empty()).await;
 }
 
 #[tokio::test]

@@ -3,13 +3,16 @@
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use chrono::TimeDelta;
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 use xueji::config::sign_in::SignIn;
 use xueji_entity::credential;
+use xueji_entity::login_session;
 use xueji_entity::value::AccountId;
 
-use super::{GOOD, OTHER, WHO, access, ask, claims, lines, rules, shut, told, with_password};
+use super::{
+    GOOD, OTHER, WHO, access, ask, claims, go_on, lines, refresh, rules, shut, told, with_password,
+};
 use crate::support::answer::Answer;
 use crate::support::app::App;
 
@@ -136,6 +139,29 @@ async fn what_cannot_be_read_is_refused_and_quoted_nowhere() {
     }
     assert_eq!(app.auth("elsewhere", None, json!({})).await.status, 404);
     assert!(!crate::support::logs::text().contains(MARK));
+}
+
+#[tokio::test]
+async fn a_stopped_account_is_answered_like_one_with_a_wrong_password() {
+    let (app, seed, _hand) = App::door(rules()).await;
+    let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
+    let token = refresh(&login.sign_in(&app, GOOD).await);
+    let wrong = login.sign_in(&app, OTHER).await;
+    let stop = "mutation($input: EmergencyStopInput!) { emergencyStop(input: $input) { stopId } }";
+    let whose = json!({ "kind": "ACCOUNT", "login": login.login, "reason": "a lost telephone" });
+    let stop = app.administrator().query(stop, json!({ "input": whose })).await;
+    let sessions = async || login_session::Entity::find().count(app.db()).await.unwrap();
+    let before = sessions().await;
+    let right = login.sign_in(&app, GOOD).await;
+    assert_eq!(right.without_request_id(), wrong.without_request_id());
+    assert_eq!(sessions().await, before, "nothing was opened");
+    // A session is not gone on with, and its token is not used up either.
+    shut(&go_on(&app, &token).await);
+    let lift = "mutation($input: EmergencyLiftInput!) { emergencyLift(input: $input) { stopId } }";
+    let stop = stop.at("/emergencyStop/stopId").clone();
+    app.administrator().query(lift, json!({ "input": { "stopId": stop } })).await.data();
+    refresh(&go_on(&app, &token).await);
+    access(&login.sign_in(&app, GOOD).await);
 }
 
 #[tokio::test]
