@@ -5,13 +5,14 @@
 //! its first row and `<name>.complete` after its last; the first without the second is a load that was interrupted.
 //! Values are bound or escaped here and never printed.
 
+use crate::store::immediate;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
+    TransactionTrait, Value,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnection, Postgres};
@@ -143,7 +144,9 @@ impl Bulk {
                 let restore = set_aside(&mut tx, &self.tables).await?;
                 Writer::Postgres { tx: Box::new(tx), restore }
             }
-            DbBackend::Sqlite => Writer::Sqlite { tx: Some(self.immediate().await?), pending: 0 },
+            DbBackend::Sqlite => {
+                Writer::Sqlite { tx: Some(immediate(&self.db).await?), pending: 0 }
+            }
             other @ (DbBackend::MySql | _) => bail!("no bulk load on {other:?}"),
         };
         Ok(Load {
@@ -152,14 +155,6 @@ impl Bulk {
             statements: HashMap::new(),
             progress: Progress::new(expected),
         })
-    }
-
-    async fn immediate(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(self.db.begin_with_options(options).await?)
     }
 
     async fn deployment(&self, key: &str) -> Result<Option<String>> {
@@ -223,7 +218,7 @@ impl Load {
                 }
                 let open = match tx.take() {
                     Some(open) => open,
-                    None => self.bulk.immediate().await?,
+                    None => immediate(&self.bulk.db).await?,
                 };
                 let open = tx.insert(open);
                 insert(open, &mut self.statements, batch)

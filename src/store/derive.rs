@@ -6,10 +6,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement, Value};
-use sea_orm::{
-    ActiveEnum, ConnectionTrait, DatabaseTransaction, JoinType, QueryResult, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ActiveEnum, ConnectionTrait, DatabaseTransaction, JoinType, QueryResult};
 use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::access_grant::GrantOrigin;
@@ -22,6 +19,7 @@ use super::{Store, failed};
 use crate::access::place::holds_today;
 use crate::access::policy::{Fact, Policy};
 use crate::error::Result;
+use crate::store::immediate;
 
 /// The most grants that one turn makes, and the most that it ends.
 const TURN: u64 = 500;
@@ -88,11 +86,7 @@ impl Store {
         let known = sea_orm::sea_query::OnConflict::column("key").do_nothing().to_owned();
         row.on_conflict(known);
         self.db.execute(&row).await.map_err(failed)?;
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         let mut lock = Query::select();
         lock.expr_as(Expr::col("value"), "c0")
             .from("deployment")
@@ -170,11 +164,7 @@ impl Store {
         if late.is_empty() {
             return Ok(0);
         }
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         let mut update = Query::update();
         update
             .table("grant_request")

@@ -11,6 +11,7 @@ use super::stops::exports_stopped;
 use super::tx::{Tx, unattended_with};
 use super::{Store, failed};
 use crate::error::{Error, Result, Why};
+use crate::store::immediate;
 
 /// The name of the refusal.
 pub const EXPORTS_STOPPED: &str = "EXPORTS_STOPPED";
@@ -40,7 +41,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Passed> {
         let keys = self.log_keys()?;
-        let tx = self.immediate().await?;
+        let tx = immediate(&self.db).await?;
         let refused = exports_stopped(&tx).await?;
         let outcome = if refused { AuditOutcome::Denied } else { AuditOutcome::Done };
         let said = match refused {

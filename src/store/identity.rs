@@ -4,8 +4,8 @@
 //! the account, the link and the issuer, and never the subject, which may be somebody's name.
 
 use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query, SelectStatement};
-use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::value::AccountId;
@@ -15,6 +15,7 @@ use super::tx::{Tx, insert_into, names, unattended};
 use super::{Store, failed};
 use crate::config::oidc::Region;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 
 /// A link as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +71,6 @@ fn of(issuer: &str, subject: &str) -> SelectStatement {
         .and_where(Expr::col(("i", "issuer")).eq(issuer))
         .and_where(Expr::col(("i", "subject")).eq(subject));
     query
-}
-
-fn immediate() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
 }
 
 impl Store {
@@ -153,7 +147,7 @@ impl Store {
         let insert = insert(id, account, (issuer, subject), (now, None))?;
         let said = said(account.uuid(), id, issuer, "linked");
         let line = unattended(&*self.log_keys()?, "identity.link", "", &said, now)?;
-        let db = self.db.begin_with_options(immediate()).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         match db.execute(&insert).await.map_err(failed) {
             Ok(_) => {}
             // Somebody else was quicker.
@@ -177,7 +171,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool> {
         let keys = self.log_keys()?;
-        let db = self.db.begin_with_options(immediate()).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         let mut query = of(issuer, subject);
         query.and_where(Expr::col(("a", "login")).eq(login));
         let rows = db.query_all(&query).await.map_err(failed)?;

@@ -9,10 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{
     CaseStatement, Expr, ExprTrait, InsertStatement, LockType, Query, SelectStatement,
 };
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, QueryResult, SqliteTransactionMode, StatementBuilder,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, StatementBuilder};
 use serde_json::json;
 use uuid::Uuid;
 use xueji_entity::value::{Guarded, LookupHash, PersonName};
@@ -25,6 +22,7 @@ use super::{Store, failed};
 use crate::access::filter::Key;
 use crate::access::place::{holds_today, nothing, student_lives};
 use crate::error::Result;
+use crate::store::immediate;
 
 /// Rows that one statement inserts.
 const TOGETHER: usize = 500;
@@ -96,11 +94,7 @@ impl std::fmt::Debug for Importing {
 impl Store {
     /// Begins an import.
     pub async fn import(&self, now: DateTime<Utc>, today: NaiveDate) -> Result<Importing> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         Ok(Importing { db, store: self.clone(), now, today })
     }
 }

@@ -19,6 +19,7 @@ use super::{Store, failed};
 use crate::access::place::{among, holds_today};
 use crate::access::scope::Scope;
 use crate::error::Result;
+use crate::store::grants::CUSTODY;
 
 /// Lines of one page.
 const LINES: u64 = 200;
@@ -306,7 +307,7 @@ impl Store {
                 w("student_id")
                     .equals(("g", "student_id"))
                     .and(w("guardian_id").equals(("g", "id")))
-                    .and(w("custody").is_in(["sole", "shared"]))
+                    .and(w("custody").is_in(CUSTODY.map(|custody| custody.to_value())))
                     .and(w("lifecycle").eq("live"))
                     .and(holds_today("w", today)),
             )

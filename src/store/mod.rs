@@ -47,7 +47,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use crate::access::caller::Caller;
 use crate::access::view::Registry;
@@ -181,6 +184,26 @@ impl Store {
         self.statements.fetch_add(1, Ordering::Relaxed);
         self.db.query_all(query).await.map_err(failed)
     }
+}
+
+/// Begins a transaction that writes: on SQLite it waits for its turn at once, since one that has read may no longer begin
+/// to write when another has written.
+async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    db.begin_with_options(options).await.map_err(failed)
+}
+
+/// Bytes as people and files write them, in small hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A database error by its code and constraint alone: its text may quote values.

@@ -8,10 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, SelectStatement, Value};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, QueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use serde::{Deserialize, Serialize};
 
 use super::keys::logs::LogKeys;
@@ -19,6 +16,7 @@ use super::tx::{Tx, unattended};
 use super::{Store, failed};
 use crate::access::policy::Source;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 
 /// How often a publisher looks again when another one was quicker.
 const ATTEMPTS: usize = 5;
@@ -178,11 +176,7 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Published> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         let keys = self.log_keys()?;
         let done = publish_in(&db, &keys, source, by, now).await;
         match &done {

@@ -6,10 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, Value};
-use sea_orm::{
-    ActiveEnum, ConnectionTrait, QueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ActiveEnum, ConnectionTrait, QueryResult};
 use uuid::Uuid;
 use xueji_entity::emergency_stop::StopKind;
 
@@ -20,6 +17,7 @@ use crate::access::filter::Key;
 use crate::access::place::{Writing, account_within, nothing};
 use crate::access::scope::Scope;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 
 /// What is to be stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +255,7 @@ impl Store {
         let said = format!("{} as {id}", stopped.noted());
         let keys = self.log_keys()?;
         let line = unattended(&keys, "emergency.stop", policy_version, &said, now)?;
-        let tx = self.immediate().await?;
+        let tx = immediate(&self.db).await?;
         if tx.query_one(&standing(stopped)).await.map_err(failed)?.is_some() {
             tx.rollback().await.map_err(failed)?;
             return Err(Error::Conflict { what: "EmergencyStop".into() });
@@ -277,21 +275,13 @@ impl Store {
     ) -> Result<()> {
         let keys = self.log_keys()?;
         let line = unattended(&keys, "emergency.lift", policy_version, &format!("stop {id}"), now)?;
-        let tx = self.immediate().await?;
+        let tx = immediate(&self.db).await?;
         if tx.execute(&lifted(id, None, now)).await.map_err(failed)?.rows_affected() != 1 {
             tx.rollback().await.map_err(failed)?;
             return Err(Error::not_found("EmergencyStop"));
         }
         tx.execute(&line).await.map_err(failed)?;
         tx.commit().await.map_err(failed)
-    }
-
-    pub(super) async fn immediate(&self) -> Result<sea_orm::DatabaseTransaction> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.db.begin_with_options(options).await.map_err(failed)
     }
 }
 

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Refusal;
 use super::sealed::opened;
 use super::source::Source;
 use super::take::sync_folder;
-use super::{Refusal, hex};
 use crate::error::Error;
 use crate::store::codec::keyed;
+use crate::store::hex;
 use crate::store::keys::master::MasterKey;
 
 const INSTANT: &str = "%Y%m%dT%H%M%SZ";

@@ -244,16 +244,6 @@ struct Total {
     sha256: String,
 }
 
-/// Hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// What is done with backups is in the audit log of the database at hand, under the keys of its logs. A registry from
 /// before there were such keys, which waits for its upgrade, has no place for it.
 pub async fn on_record(

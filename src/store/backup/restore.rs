@@ -468,12 +468,12 @@ fn object(table: &Table, row: Vec<Cell>) -> Json {
             (Cell::Bytes(bytes), Kind::Uuid) => match Uuid::from_slice(&bytes) {
                 Ok(id) => id.to_string().into(),
                 // The database refuses it.
-                Err(_length) => super::hex(&bytes).into(),
+                Err(_length) => crate::store::hex(&bytes).into(),
             },
             (
                 Cell::Bytes(bytes),
                 Kind::Text | Kind::Int | Kind::Bool | Kind::Date | Kind::Instant | Kind::Bytes,
-            ) => format!("\\x{}", super::hex(&bytes)).into(),
+            ) => format!("\\x{}", crate::store::hex(&bytes)).into(),
         };
         (column.name.clone(), value)
     });

@@ -4,9 +4,10 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, StreamTrait};
 use sha2::{Digest, Sha256};
 
 use super::frame::Cell;
-use super::{Column, Kind, LOGS, MIGRATIONS, Table, Total, hex};
+use super::{Column, Kind, LOGS, MIGRATIONS, Table, Total};
 use crate::error::{Error, Result};
 use crate::store::failed;
+use crate::store::hex;
 
 /// The first column of the key of tables that have rows of both logs.
 const LOG: &str = "log";

@@ -16,8 +16,9 @@ use minicbor::{Decode, Encode};
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
-use super::{Refusal, hex};
+use super::Refusal;
 use crate::error::Error;
+use crate::store::hex;
 use crate::store::keys::master::MasterKey;
 
 const MAGIC: &[u8; 8] = b"xuejibak";

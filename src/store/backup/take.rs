@@ -21,11 +21,12 @@ use super::folder::name_of;
 use super::frame::{Block, Frame};
 use super::schema::{self, postgres};
 use super::sealed::{Opened, Sealer, drawn};
-use super::{Manifest, Refusal, Table, Total, Voice, hex};
+use super::{Manifest, Refusal, Table, Total, Voice};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::store::connect::{connect, connect_log};
 use crate::store::failed;
+use crate::store::hex;
 use crate::store::keys::master::MasterKey;
 use crate::store::progress::Progress;
 

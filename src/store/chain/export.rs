@@ -16,6 +16,7 @@ use super::part::{parts, start};
 use super::{Head, heads};
 use crate::error::{Error, Result};
 use crate::store::exports::Passed;
+use crate::store::hex;
 use crate::store::{Store, failed};
 
 /// Rows of one page.
@@ -32,10 +33,6 @@ pub struct Exported {
     pub odd: u64,
     /// Heads.
     pub heads: u64,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn instant(at: DateTime<Utc>) -> String {

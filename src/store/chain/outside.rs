@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Head;
 use super::line::Log;
 use crate::error::{Error, Result};
+use crate::store::hex;
 
 /// The file.
 #[derive(Debug)]
@@ -29,10 +30,6 @@ struct Written {
     signed_at: DateTime<Utc>,
     key: i64,
     signature: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -72,7 +69,8 @@ impl Outside {
     }
 }
 
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
+/// Adds text to the end of a file that is its owner's, and waits until it is on the disk.
+pub(in crate::store) fn append(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true);

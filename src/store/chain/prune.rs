@@ -7,10 +7,7 @@
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeZone, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, JoinType, Order, Query};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
 use super::last_head;
@@ -19,6 +16,7 @@ use super::part::{FLOOR, Part, end};
 use crate::clock::Clock;
 use crate::config::settings::LEAST_LOG_MONTHS;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 use crate::store::tx::unattended;
 use crate::store::{Store, failed};
 
@@ -109,11 +107,7 @@ impl Store {
         let line = unattended(&keys, "audit.prune", "", &said, now)?;
         self.db.execute(&line).await.map_err(failed)?;
         let db = self.log_db(part.log);
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let tx = db.begin_with_options(options).await.map_err(failed)?;
+        let tx = immediate(db).await?;
         tx.execute(&part.inserted()?).await.map_err(failed)?;
         let s = |name: &'static str| Expr::col(("s", name));
         let lines = Query::select()

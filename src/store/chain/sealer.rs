@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement, Value};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
 use super::line::{Kept, Log};
@@ -21,6 +18,7 @@ use super::outside::Outside;
 use super::{Head, chained, last_head, tip};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 use crate::store::tx::{insert_into, names};
 use crate::store::{Store, failed};
 
@@ -200,11 +198,7 @@ impl Sealer {
 
     /// Seals the next lines of a log, in one transaction; how many.
     async fn seal(&self, log: Log) -> Result<u64> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let tx = self.db(log).begin_with_options(options).await.map_err(failed)?;
+        let tx = immediate(self.db(log)).await?;
         let (end, mut hash) = tip(&tx, log).await?;
         let rows = tx.query_all(&next_lines(log)).await.map_err(failed)?;
         let mut seals: Vec<Vec<Value>> = Vec::with_capacity(rows.len());

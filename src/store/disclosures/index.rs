@@ -13,15 +13,13 @@ use std::time::{Duration, Instant};
 use sea_orm::sea_query::{
     Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SelectStatement, Value,
 };
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Disclosures, Line};
 use crate::error::{Error, Result};
+use crate::store::immediate;
 use crate::store::{Store, failed};
 
 /// Most lines of one transaction.
@@ -165,11 +163,7 @@ impl Store {
                 entries.push(entry);
             }
         }
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let tx = self.db.begin_with_options(options).await.map_err(failed)?;
+        let tx = immediate(&self.db).await?;
         let mut locked = progress();
         locked.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         let row = tx.query_one(&locked).await.map_err(failed)?;

@@ -15,16 +15,14 @@ pub mod rotate;
 use chrono::{DateTime, Utc};
 use rand::Rng;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, SimpleExpr, Value};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult};
 
 use super::failed;
 use super::tx::{insert_into, names};
 use crate::access::view::{Kind, Registry};
 use crate::config::settings::DataCipher;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 use cipher::{DataKey, key_bytes};
 use logs::LogKeys;
 use master::MasterKey;
@@ -263,14 +261,6 @@ async fn on_record(
     now: DateTime<Utc>,
 ) -> Result<()> {
     logs.on_record(tx, action, &format!("data key {key}"), now).await
-}
-
-async fn immediate(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    db.begin_with_options(options).await.map_err(failed)
 }
 
 /// The sealed columns of a table.

@@ -5,7 +5,6 @@
 //! without it can make a line that destroys one.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -17,7 +16,9 @@ use super::due::Row;
 use super::erase::{erase, traces};
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
+use crate::store::chain::outside::append;
 use crate::store::codec::{ClosedCodec, Codec};
+use crate::store::hex;
 use crate::store::{Store, failed};
 
 /// Hashes on one line.
@@ -65,10 +66,6 @@ pub(in crate::store) fn hashed(codec: &dyn Codec, noun: &str, columns: &str, id:
     codec.hash(&kind(noun, columns), &id.to_string())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Reads the file. What a crash left half written at its end is none.
 pub fn read(path: &Path) -> Result<Vec<Line>, Unusable> {
     let name = path.display().to_string();
@@ -83,25 +80,6 @@ pub fn read(path: &Path) -> Result<Vec<Line>, Unusable> {
         }
     }
     Ok(lines)
-}
-
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    let mut last = [b'\n'];
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-    }
-    if last != [b'\n'] {
-        file.write_all(b"\n")?;
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 impl Store {

@@ -16,16 +16,14 @@ use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, QueryResult, SqliteTransactionMode, StatementBuilder,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, StatementBuilder};
 use uuid::Uuid;
 use xueji_entity::audit::AuditOutcome;
 
 use super::tx::{AtDoor, at_door};
 use super::{Store, failed};
 use crate::error::Result;
+use crate::store::immediate;
 pub use client::Program;
 pub(in crate::store) use client::{bounds, names as scopes_name};
 pub use code::FoundCode;
@@ -91,11 +89,7 @@ impl std::fmt::Debug for Entry {
 impl Store {
     /// Begins an act at the door.
     pub async fn enter(&self, visit: &Visit, now: DateTime<Utc>) -> Result<Entry> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&self.db).await?;
         Ok(Entry { db, store: self.clone(), visit: visit.clone(), now })
     }
 }

@@ -23,6 +23,7 @@ use crate::access::table::Reach;
 use crate::access::view::Hangs;
 use crate::error::Result;
 use crate::store::failed;
+use crate::store::grants::CUSTODY;
 use crate::store::sign_in::End;
 
 /// Somebody on file to whom an account may be given.
@@ -160,7 +161,7 @@ impl NewCode {
 pub(in crate::store) fn with_custody(alias: &'static str, today: NaiveDate) -> Expr {
     col(alias, "lifecycle")
         .eq("live")
-        .and(col(alias, "custody").is_in(["sole", "shared"]))
+        .and(col(alias, "custody").is_in(CUSTODY.map(|custody| custody.to_value())))
         .and(col(alias, "until").is_null().or(col(alias, "until").gte(today)))
 }
 

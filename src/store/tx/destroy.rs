@@ -17,6 +17,7 @@ use crate::access::action::Action;
 use crate::access::caller::Caller;
 use crate::access::place::{Writing, nothing, school_held};
 use crate::error::{Error, Result};
+use crate::store::hex;
 use crate::store::retention::due::{self, Of, Row};
 use crate::store::retention::erase::{erase, traces};
 use crate::store::retention::schedule::Class;
@@ -90,10 +91,6 @@ fn digest_of(list: &[(String, String, Row)]) -> Vec<u8> {
     let mut digest = Sha256::new();
     lines.iter().for_each(|line| digest.update(line.as_bytes()));
     digest.finalize().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn students(list: &[(String, String, Row)]) -> usize {

@@ -27,10 +27,7 @@ use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, Value};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, QueryResult, SqliteTransactionMode, StatementBuilder,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, StatementBuilder};
 
 use super::{Store, failed};
 use crate::access::action::Action;
@@ -40,6 +37,7 @@ use crate::access::filter::Key;
 use crate::access::scope::Scope;
 use crate::access::view::Noun;
 use crate::error::{Error, Result};
+use crate::store::immediate;
 pub use account::{Member, NewAccount, NewCode, Person, Subject, Whose};
 pub use client::{ListedClient, NewClient};
 pub use destroy::{Batch, Executed, Frozen};
@@ -98,11 +96,7 @@ impl Tx {
             let error = Error::Forbidden { act: action.name().into(), columns: Vec::new() };
             return Err(store.denied(caller, now, action, error).await);
         }
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let db = store.db.begin_with_options(options).await.map_err(failed)?;
+        let db = immediate(&store.db).await?;
         Ok(Self {
             db,
             store: store.clone(),
