@@ -139,8 +139,7 @@ impl Bulk {
             .await?;
         let writer = match self.db.get_database_backend() {
             DbBackend::Postgres => {
-                let mut tx =
-                    self.db.get_postgres_connection_pool().begin().await.map_err(without_values)?;
+                let mut tx = self.alone().await?;
                 let restore = set_aside(&mut tx, &self.tables).await?;
                 Writer::Postgres { tx: Box::new(tx), restore }
             }
@@ -155,6 +154,29 @@ impl Bulk {
             statements: HashMap::new(),
             progress: Progress::new(expected),
         })
+    }
+
+    /// A transaction that has the tables for itself, before anything is changed. Whoever reads several tables meanwhile
+    /// may hold what it waits for: then it lets go and begins anew.
+    async fn alone(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+        const TRIES: u32 = 20;
+        let tables: Vec<String> = self.tables.iter().map(|table| quoted(table)).collect();
+        let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+        let mut tries = 1;
+        loop {
+            let pool = self.db.get_postgres_connection_pool();
+            let mut tx = pool.begin().await.map_err(without_values)?;
+            let Err(error) = sqlx::query(AssertSqlSafe(lock.clone())).execute(&mut *tx).await
+            else {
+                return Ok(tx);
+            };
+            tx.rollback().await.map_err(without_values)?;
+            let code = error.as_database_error().and_then(|error| error.code());
+            if code.as_deref() != Some(DEADLOCK) || tries == TRIES {
+                return Err(without_values(error));
+            }
+            tries += 1;
+        }
     }
 
     async fn deployment(&self, key: &str) -> Result<Option<String>> {
@@ -405,6 +427,9 @@ fn insert_sql(table: &str, columns: &[&str], rows: usize) -> String {
     let one = format!("({})", vec!["?"; columns.len()].join(", "));
     format!("INSERT INTO {} ({names}) VALUES {}", quoted(table), vec![one; rows].join(", "))
 }
+
+/// PostgreSQL's code for a circle of waiting transactions, of which it ends one.
+const DEADLOCK: &str = "40P01";
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
