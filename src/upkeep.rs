@@ -67,7 +67,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
 #[must_use = "the tasks stop when the set is dropped"]
 pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(forget_answers(Arc::clone(app)));
+    tasks.spawn(forget(Arc::clone(app)));
     tasks.spawn(disclosures(Arc::clone(app)));
     tasks.spawn(live::relay(Arc::clone(app)));
     tasks.spawn(live::watch(Arc::clone(app)));
@@ -89,14 +89,17 @@ pub fn start_without_nights(app: &Arc<App>) -> JoinSet<()> {
     tasks
 }
 
-/// Forgets answers that were kept for repeated requests and are too old to be repeated.
-async fn forget_answers(app: Arc<App>) {
+/// Forgets answers that were kept for repeated requests and are too old to be repeated, and sessions that ended long ago.
+async fn forget(app: Arc<App>) {
     let mut hourly = interval_at(Instant::now() + FORGET_FIRST, FORGET_EVERY);
     hourly.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hourly.tick().await;
         if let Err(error) = app.store().forget_answers(app.clock().now()).await {
             tracing::warn!(error = format!("{error:#}"), "old answers are not forgotten yet");
+        }
+        if let Err(error) = app.store().forget_sessions(app.clock().now()).await {
+            tracing::warn!(error = format!("{error:#}"), "old sessions are not forgotten yet");
         }
     }
 }

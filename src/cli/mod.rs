@@ -65,7 +65,7 @@ enum Command {
     Keys(keys::Args),
     /// Link, unlink or list identities of other issuers (OpenID Connect)
     Identity(identity::Args),
-    /// Set the first password of an account
+    /// Make the first administrators, or set the first password of an account
     Account(account::Args),
     /// Make accounts in bulk from a spreadsheet
     Accounts(accounts::Args),

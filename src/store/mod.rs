@@ -19,6 +19,7 @@ pub mod draw;
 pub mod exam;
 mod explain;
 pub mod exports;
+pub mod founding;
 pub mod grants;
 pub mod held;
 pub mod identity;

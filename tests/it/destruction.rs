@@ -397,6 +397,49 @@ async fn what_is_destroyed_leaves_tables_and_files_and_does_not_come_back() {
     );
 }
 
+#[tokio::test]
+async fn the_command_counts_what_is_due_and_names_nobody() {
+    let (app, seed) = App::school().await;
+    let nothing = output(&["retention", "due"], Some(&app.place().url));
+    assert_eq!(String::from_utf8(nothing.stdout).unwrap(), "0 records are due\n");
+    for student in &seed.first().students {
+        leaves(&app, *student, "2024-07-01").await;
+    }
+    let told = output(&["retention", "due"], Some(&app.place().url));
+    assert!(told.status.success(), "{}", String::from_utf8(told.stderr).unwrap());
+    let told = String::from_utf8(told.stdout).unwrap();
+    let pupils = format!("records of {} pupils", seed.first().students.len());
+    let attendance = told.lines().find(|line| line.starts_with("attendance")).unwrap();
+    assert!(attendance.ends_with(&pupils), "{told}");
+    assert!(!told.contains("Mk"), "no name in {told}");
+}
+
+#[test]
+fn the_command_checks_a_schedule_and_names_what_is_wrong_with_it() {
+    let shipped = output_alone(&["retention", "check"]);
+    let told = String::from_utf8(shipped.stdout).unwrap();
+    assert!(shipped.status.success());
+    assert!(told.contains("core") && told.contains("permanent"), "{told}");
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("schedule.csv");
+    let text = include_str!("../../policies/retention/schedule.csv");
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(output_alone(&["retention", "check", file]).stdout, told.as_bytes());
+    std::fs::write(file, format!("{text}\nclass, sanctions, again, 处分, minus one,\n")).unwrap();
+    let wrong = output_alone(&["retention", "check", file]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    let line = text.lines().count() + 2;
+    assert!(said.contains("cannot be used") && said.contains(&line.to_string()), "{said}");
+}
+
+fn output_alone(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
+    command.env_clear().stdin(Stdio::null()).args(args).output().unwrap()
+}
+
 fn output(args: &[&str], url: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xueji"));
     command.env_clear().stdin(Stdio::null()).args(args).args(["--master-key", MASTER]);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use sea_orm::QueryResult;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, QueryResult};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement, Value};
 use uuid::Uuid;
 
@@ -17,6 +17,8 @@ use crate::store::{Store, failed};
 const TABLE: &str = "login_session";
 /// Sessions of an account that are listed.
 const LISTED: u64 = 200;
+/// How long a session is kept after its end: whoever looks into a sign-in finds the rest on record.
+const KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,15 @@ pub struct ListedSession {
     pub address: Option<String>,
     /// The program that signed in, as it calls itself.
     pub agent: Option<String>,
+}
+
+impl Store {
+    /// Forgets sessions, with the addresses and programs that signed in, a month after they could last be used; how many.
+    pub async fn forget_sessions(&self, now: DateTime<Utc>) -> Result<u64> {
+        let mut delete = Query::delete();
+        delete.from_table(TABLE).and_where(Expr::col("expires_at").lt(Expr::val(now - KEPT)));
+        Ok(self.db.execute(&delete).await.map_err(failed)?.rows_affected())
+    }
 }
 
 /// What a live session stands on.

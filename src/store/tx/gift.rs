@@ -165,7 +165,7 @@ fn is_at(alias: &'static str, place: Place) -> Result<Expr> {
 }
 
 /// The account of this alias is that of a registered program.
-fn registered(account: &'static str) -> Expr {
+pub(in crate::store) fn registered(account: &'static str) -> Expr {
     let client = Query::select()
         .expr(Expr::col(("kr", "id")))
         .from_as("api_client", "kr")

@@ -6,7 +6,7 @@ mod columns;
 mod commands;
 pub(crate) mod marks;
 mod moved;
-mod rotation;
+pub(crate) mod rotation;
 mod scan;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query};

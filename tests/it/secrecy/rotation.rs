@@ -27,7 +27,7 @@ const CONTACT: &str = "mutation($input: StudentContactUpdateInput!) {
     studentContactUpdate(input: $input) { student { id phone } } }";
 
 /// Three looks of a server are longer than it takes one to learn of a key.
-fn rotation(app: &App, cipher: DataCipher, batch: u64) -> Rotation {
+pub(crate) fn rotation(app: &App, cipher: DataCipher, batch: u64) -> Rotation {
     Rotation {
         db: app.db().clone(),
         registry: &REGISTRY,

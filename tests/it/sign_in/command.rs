@@ -1,13 +1,17 @@
-//! `xueji account password`: how the first administrator gets in.
+//! `xueji account`: how the first administrators get in.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use tempfile::TempDir;
 use xueji::store::connect::connect;
-use xueji_entity::{account, audit, credential, login_session};
+use xueji_entity::{access_grant, account, audit, credential, login_session};
+
+use super::{Login, WHO, access, ask, rules};
+use crate::support::app::App;
+use crate::support::keys::MASTER;
 
 /// Runs the program with a text on its standard input.
 fn run(folder: &Path, args: &[&str], typed: &str) -> Output {
@@ -90,4 +94,72 @@ async fn an_account_gets_a_password_that_is_printed_once_and_must_be_changed() {
     let nobody = run(folder.path(), &["account", "password", "nobody", "--data", "data"], "");
     assert_eq!(nobody.status.code(), Some(1));
     assert!(text(&nobody.stderr).contains("no account"), "{}", text(&nobody.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_two_administrators_are_made_on_record_and_no_third() {
+    let (app, ..) = App::door(rules()).await;
+    let (folder, url, db) = (TempDir::new().unwrap(), app.place().url.clone(), app.db());
+    let at = ["--database-url", &url, "--lookup-key", MASTER, "--master-key", MASTER];
+    let logins = ["root", "second", "third", "ab"];
+    let made = account::Entity::find()
+        .filter(account::Column::Login.is_in(logins))
+        .order_by_asc(account::Column::Login);
+    let administrator = |login: &str, name: &str| {
+        let own = ["account", "administrator", login, "--name", name];
+        run(folder.path(), &[own.as_slice(), at.as_slice()].concat(), "")
+    };
+    for bad in ["ab", "with blank", "13800138000"] {
+        let refused = administrator(bad, "林晓雨");
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains("login"), "{}", text(&refused.stderr));
+    }
+    assert_eq!(administrator("root", "***").status.code(), Some(1));
+    assert!(made.clone().all(db).await.unwrap().is_empty(), "nothing is changed");
+
+    let first = administrator("root", "林晓雨");
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let printed = text(&first.stdout).trim().to_owned();
+    assert!(printed.len() >= 16, "{printed}");
+    let taken = administrator("root", "许思远");
+    assert!(text(&taken.stderr).contains("already"), "{}", text(&taken.stderr));
+    assert!(administrator("second", "许思远").status.success());
+    let third = administrator("third", "何文博");
+    assert_eq!(third.status.code(), Some(1));
+    assert!(text(&third.stderr).contains("grantApprove"), "{}", text(&third.stderr));
+
+    let accounts = made.all(db).await.unwrap();
+    assert_eq!(accounts.len(), 2);
+    for account in &accounts {
+        let row = credential::Entity::find_by_id(account.id).one(db).await.unwrap().unwrap();
+        assert!(row.must_change && row.password_hash.is_some());
+        let held = access_grant::Entity::find()
+            .filter(access_grant::Column::AccountId.eq(account.id))
+            .all(db)
+            .await
+            .unwrap();
+        let [held] = held.as_slice() else { panic!("{} grants", held.len()) };
+        assert_eq!(held.role, "administrator");
+        let lines = audit::Entity::find()
+            .filter(audit::Column::Action.eq("account.create"))
+            .filter(audit::Column::RowId.eq(account.id.uuid()))
+            .all(db)
+            .await
+            .unwrap();
+        assert_eq!(lines.len(), 1, "making it is on record");
+        assert!(!format!("{lines:?}").contains(&printed));
+    }
+    let first = Login { account: accounts[0].id.uuid(), login: "root".to_owned() };
+    let entered = first.sign_in(&app, &printed).await;
+    assert_eq!(ask(&app, &access(&entered), WHO).await.code(), "PASSWORD_CHANGE_REQUIRED");
+
+    // Whoever cannot sign in any more does not stand in the way of who must help.
+    let gone = accounts.iter().find(|account| account.login == "second").unwrap();
+    account::Entity::update_many()
+        .col_expr(account::Column::Disabled, true.into())
+        .filter(account::Column::Id.eq(gone.id))
+        .exec(db)
+        .await
+        .unwrap();
+    assert!(administrator("third", "何文博").status.success());
 }

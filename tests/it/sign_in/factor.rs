@@ -4,12 +4,14 @@ use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
+use xueji::config::settings::DataCipher;
 use xueji::config::sign_in::SignIn;
-use xueji_entity::recovery_code;
+use xueji_entity::{credential, recovery_code};
 
 use super::{
     GOOD, Login, OTHER, WHO, access, ask, go_on, refresh, rules, shut, told, with_password,
 };
+use crate::secrecy::rotation::rotation;
 use crate::support::answer::Answer;
 use crate::support::app::{App, Hand};
 
@@ -158,4 +160,24 @@ async fn roles_that_need_a_factor_may_do_nothing_before_they_have_one() {
     assert_eq!((asked.status.as_u16(), asked.code()), (403, "SECOND_FACTOR_REQUIRED"));
     set_up(&app, hand, &token).await;
     ask(&app, &token, WHO).await.data();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_factor_outlives_a_change_of_the_data_key() {
+    let (app, seed, hand) = App::door(rules()).await;
+    let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
+    let token = access(&entered(&login, &app).await);
+    let (key, _) = set_up(&app, hand, &token).await;
+    let sealed = async || {
+        let row = credential::Entity::find_by_id(login.account).one(app.db()).await.unwrap();
+        row.unwrap().totp_secret.unwrap()
+    };
+    let before = sealed().await;
+    let done = rotation(&app, DataCipher::Sm4Gcm, 7).run(hand.now()).await.unwrap();
+    assert_eq!(done.key, 2);
+    assert_ne!(sealed().await, before, "it was sealed anew");
+    hand.on(TimeDelta::seconds(30));
+    shut(&login.sign_in_with(&app, GOOD, "000000").await);
+    let answer = login.sign_in_with(&app, GOOD, &code(&key, hand, 0)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
 }

@@ -169,3 +169,17 @@ async fn a_session_that_ends_ends_its_streams_and_leaves_those_of_another() {
     let message = stays.next().await;
     assert_eq!(message["payload"][0]["extensions"]["code"], "UNAUTHENTICATED", "{message}");
 }
+
+#[tokio::test]
+async fn a_session_is_forgotten_a_month_after_its_end_and_not_before() {
+    let (app, seed, hand) = App::door(rules()).await;
+    let login = with_password(&app, &app.registrar(seed.schools[0].id), GOOD).await;
+    let token = refresh(&login.sign_in(&app, GOOD).await);
+    hand.on(TimeDelta::minutes(720) + TimeDelta::days(30));
+    assert_eq!(app.store().forget_sessions(hand.now()).await.unwrap(), 0);
+    hand.on(TimeDelta::seconds(1));
+    let later = refresh(&login.sign_in(&app, GOOD).await);
+    assert_eq!(app.store().forget_sessions(hand.now()).await.unwrap(), 1);
+    shut(&go_on(&app, &token).await);
+    assert_eq!(go_on(&app, &later).await.status, 200, "what still lasts stays");
+}
