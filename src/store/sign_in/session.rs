@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, QueryResult};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement, Value};
+use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::Entry;

@@ -1,5 +1,6 @@
 //! Both twins, asked as one person: everything that an answer tells, and what differs between two of them.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
+use uuid::Uuid;
 
 use super::document::Request;
 use super::outlets;
@@ -151,12 +153,16 @@ pub(crate) struct Both<'t> {
     /// Rows have been written: their ids, and cursors to them, are each twin's own.
     pub(super) written: bool,
     known: &'t [Truth; 2],
+    /// The keys of what stands in them.
+    rows: HashSet<Uuid>,
 }
 
 impl<'t> Both<'t> {
     /// The twins, asked by this account; `known` is what stands in them.
     pub(super) fn new([one, two]: &'t [App; 2], account: &str, known: &'t [Truth; 2]) -> Self {
-        Self { sides: [Side::new(one, account), Side::new(two, account)], written: false, known }
+        let rows = known.iter().flat_map(|truth| truth.rows.values().map(|row| row.id)).collect();
+        let sides = [Side::new(one, account), Side::new(two, account)];
+        Self { sides, written: false, known, rows }
     }
 
     /// Asks both; what is different, if anything.
@@ -179,12 +185,30 @@ impl<'t> Both<'t> {
         let (one, two) =
             tokio::join!(self.sides[0].ask(request, id), self.sides[1].ask(request, id));
         let mut seen = [one, two];
+        for seen in &mut seen {
+            seen.text = self.without_random(&seen.text, request);
+        }
         if self.written || request.mutation {
             for (seen, side) in seen.iter_mut().zip(&self.sides) {
                 seen.text = self.without_new(side.app, &seen.text);
             }
         }
         seen
+    }
+
+    /// The text with the ids of rows that are no noun set aside, and cursors to lines of the log: each registry makes its
+    /// own.
+    fn without_random(&self, text: &str, request: &Request) -> String {
+        let lines = request.text().contains("auditLines");
+        let random = |word: &str| {
+            word.len() == 36 && Uuid::parse_str(word).is_ok_and(|id| !self.rows.contains(&id))
+        };
+        let stand_in = |word| match word {
+            word if random(word) => "an id",
+            word if lines && is_cursor(word) => "a cursor",
+            word => word,
+        };
+        text.split('"').map(stand_in).collect::<Vec<_>>().join("\"")
     }
 
     fn without_new(&self, app: &App, text: &str) -> String {
@@ -194,11 +218,14 @@ impl<'t> Both<'t> {
                 let known = self.known.iter().any(|truth| truth.rows.contains_key(text));
                 return (!known).then(|| format!("a new {}", noun.shape.type_name));
             }
-            let cursor = text.len() >= 60 && URL_SAFE_NO_PAD.decode(text).is_ok();
-            cursor.then(|| "a cursor".to_owned())
+            is_cursor(text).then(|| "a cursor".to_owned())
         });
         body.to_string()
     }
+}
+
+fn is_cursor(text: &str) -> bool {
+    text.len() >= 60 && URL_SAFE_NO_PAD.decode(text).is_ok()
 }
 
 fn forget_new(value: &mut Value, stand_in: &impl Fn(&str) -> Option<String>) {

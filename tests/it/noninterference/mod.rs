@@ -2,9 +2,10 @@
 //! answers, byte for byte, after the same number of statements.
 //!
 //! `schema` is what may be asked, `pool` what questions are filled with, `generate` and `values` make them, `twin` makes
-//! the databases with the values of `other`, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
+//! the databases with the values of `other` and what `answered` names, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
 //! what is set aside. `promise` is the test; with the feature `leaks` it is tested itself, by `leaks`.
 
+mod answered;
 mod both;
 mod document;
 mod generate;

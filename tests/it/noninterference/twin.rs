@@ -21,6 +21,7 @@ use xueji::config::settings::Exceptional;
 use xueji::graphql::REGISTRY;
 use xueji::store::codec::Codec;
 
+use super::answered::Answered;
 use super::other::{behind_mask, moved, nothing, plain, text};
 use super::pool::Continuation;
 use super::run;
@@ -284,11 +285,12 @@ async fn part(
     one.plant_more(&base.seed, &[(0, 0, 1)], 700, true).await;
     differences.added = Truth::of(two).await.rows.len() - rows_before;
     differences.removed = Truth::of(one).await.rows.len() - rows_before;
+    let answered = Answered::of(one, &truth, &person);
     // Values.
     let transaction = two.db().begin().await.unwrap();
     for noun in REGISTRY.nouns() {
         for row in in_order(&truth, noun) {
-            if own(noun, row, account) {
+            if own(noun, row, account) || answered.names(row) {
                 continue;
             }
             let codec = &*one.codec();
@@ -309,7 +311,7 @@ async fn part(
             if own(noun, row, account) || oracle.visible(row) || places(noun, row, &truth, &known) {
                 continue;
             }
-            if explains && EXPLAINED.contains(&noun.shape.name) {
+            if (explains && EXPLAINED.contains(&noun.shape.name)) || answered.contains(row) {
                 continue;
             }
             match rng.random_range(0..10) {

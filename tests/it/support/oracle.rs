@@ -336,7 +336,7 @@ fn gave(truth: &Truth, held: &Held, account: Option<Uuid>, grant: &Row) -> bool 
         && place
 }
 
-fn covers_student(truth: &Truth, held: &Held, student: Uuid) -> bool {
+pub(crate) fn covers_student(truth: &Truth, held: &Held, student: Uuid) -> bool {
     let at = truth.students.get(&student).cloned().unwrap_or_default();
     match held.place {
         Place::Anywhere => true,
@@ -351,7 +351,7 @@ fn covers_student(truth: &Truth, held: &Held, student: Uuid) -> bool {
     }
 }
 
-fn covers_class(truth: &Truth, held: &Held, class: Uuid) -> bool {
+pub(crate) fn covers_class(truth: &Truth, held: &Held, class: Uuid) -> bool {
     let (school, level) = truth.classes[&class];
     match held.place {
         Place::Anywhere => false,
@@ -367,7 +367,12 @@ fn covers_class(truth: &Truth, held: &Held, class: Uuid) -> bool {
     }
 }
 
-fn covers_organisation(truth: &Truth, held: &Held, place: Uuid, organisation: Uuid) -> bool {
+pub(crate) fn covers_organisation(
+    truth: &Truth,
+    held: &Held,
+    place: Uuid,
+    organisation: Uuid,
+) -> bool {
     place == organisation || under(truth, held.reach, place, organisation)
 }
 
