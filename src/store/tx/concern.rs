@@ -103,9 +103,8 @@ fn writing(caller: &Caller) -> Writing {
 /// The row is about a school at which, or above which, the caller holds all of these actions by one pair.
 fn held_there(caller: &Caller, actions: &[Action]) -> Expr {
     let holding: Vec<_> = actions.iter().map(|action| holding(caller, *action)).collect();
-    let all = |bit: usize| {
-        holding.iter().all(|of| of.iter().any(|(mask, _)| mask & (1 << bit) != 0))
-    };
+    let all =
+        |bit: usize| holding.iter().all(|of| of.iter().any(|(mask, _)| mask & (1 << bit) != 0));
     let held = caller.session.held.iter().enumerate();
     held.filter(|(bit, _)| all(*bit))
         .map(|(_, held)| school_held(c("organisation_id"), held, writing(caller)))
@@ -119,9 +118,7 @@ fn handles(caller: &Caller, kind: ConcernKind, besides: Option<Action>) -> Expr 
     let of_kind = c("kind").eq(kind.to_value()).and(held_there(caller, &actions));
     match kind {
         ConcernKind::Feedback => of_kind,
-        ConcernKind::Misuse => {
-            of_kind.and(held_there(caller, &[Action::ConcernFeedback]).not())
-        }
+        ConcernKind::Misuse => of_kind.and(held_there(caller, &[Action::ConcernFeedback]).not()),
     }
 }
 
@@ -319,7 +316,8 @@ impl Tx {
             query.and_where(c("state").eq(state.to_value()));
         }
         let rows = self.select(&query).await?;
-        let concerns = rows.iter().map(|row| self.store.concern(row)).collect::<Result<Vec<_>>>()?;
+        let concerns =
+            rows.iter().map(|row| self.store.concern(row)).collect::<Result<Vec<_>>>()?;
         self.note(format!("{} read", concerns.len()));
         Ok(concerns)
     }

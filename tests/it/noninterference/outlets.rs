@@ -173,7 +173,10 @@ fn forget(value: &mut Value) {
 /// Whether a text is an id of a row that is no noun: random, so that it tells nothing, and new in each registry. Ids of
 /// nouns are written otherwise.
 fn is_random_id(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() == 4)
+    let random =
+        text.len() == 36 && uuid::Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() == 4);
+    // An id of what was raised is new as well, and encrypted.
+    random || text.len() == 30 && text.starts_with("Concern_")
 }
 
 /// What an act came to: done, the rule that refused it, or the code.
