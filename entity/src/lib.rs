@@ -20,6 +20,7 @@ pub mod attendance;
 pub mod audit;
 pub mod class_group;
 pub mod class_membership;
+pub mod concern;
 pub mod course;
 pub mod credential;
 pub mod data_key;
@@ -116,6 +117,8 @@ mod tests {
         same_words::<crate::attendance::AttendanceKind>();
         same_words::<crate::audit::AuditOutcome>();
         same_words::<crate::class_membership::MembershipKind>();
+        same_words::<crate::concern::ConcernKind>();
+        same_words::<crate::concern::ConcernState>();
         same_words::<crate::duty::DutyKind>();
         same_words::<crate::enrollment::EnrollmentState>();
         same_words::<crate::exam::ExamKind>();

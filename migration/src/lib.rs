@@ -36,6 +36,7 @@ mod m20260901_000023_retired_secret;
 mod m20260901_000024_grants;
 mod m20260901_000025_incident;
 mod m20260901_000026_destruction;
+mod m20260901_000027_concern;
 mod shape;
 mod version;
 
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260901_000024_grants::Migration),
             Box::new(m20260901_000025_incident::Migration),
             Box::new(m20260901_000026_destruction::Migration),
+            Box::new(m20260901_000027_concern::Migration),
         ]
     }
 }

@@ -88,6 +88,14 @@ pub enum Action {
     RestrictionDecide,
     /// `student.unrestrict`: lifts a restriction.
     StudentUnrestrict,
+    /// `concern.raise`: says an opinion about a school, or reports an unlawful act there.
+    ConcernRaise,
+    /// `concern.answer`: answers what was raised, of the kinds that one handles.
+    ConcernAnswer,
+    /// `concern.feedback`: handles opinions; reads them.
+    ConcernFeedback,
+    /// `concern.misuse`: handles reports of unlawful acts; reads them.
+    ConcernMisuse,
 }
 
 impl Action {
@@ -136,6 +144,10 @@ impl Action {
             Self::StudentRestrict => "student.restrict",
             Self::RestrictionDecide => "restriction.decide",
             Self::StudentUnrestrict => "student.unrestrict",
+            Self::ConcernRaise => "concern.raise",
+            Self::ConcernAnswer => "concern.answer",
+            Self::ConcernFeedback => "concern.feedback",
+            Self::ConcernMisuse => "concern.misuse",
         }
     }
 
@@ -183,8 +195,18 @@ impl Action {
             | Self::RecordHold
             | Self::StudentRestrict
             | Self::RestrictionDecide
-            | Self::StudentUnrestrict => true,
+            | Self::StudentUnrestrict
+            | Self::ConcernRaise
+            | Self::ConcernAnswer
+            | Self::ConcernFeedback
+            | Self::ConcernMisuse => true,
         }
+    }
+
+    /// Whether a line that says the act was denied names nobody: who may stay unnamed when it is done is not told by a
+    /// try either.
+    pub const fn denied_unnamed(self) -> bool {
+        matches!(self, Self::ConcernRaise)
     }
 }
 
@@ -232,4 +254,8 @@ pub const ACTIONS: &[&str] = &[
     Action::StudentRestrict.name(),
     Action::RestrictionDecide.name(),
     Action::StudentUnrestrict.name(),
+    Action::ConcernRaise.name(),
+    Action::ConcernAnswer.name(),
+    Action::ConcernFeedback.name(),
+    Action::ConcernMisuse.name(),
 ];

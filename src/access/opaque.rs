@@ -25,6 +25,9 @@ type HmacSha256 = Hmac<Sha256>;
 /// What ids of requests for grants begin with.
 const REQUEST: &str = "GrantRequest";
 
+/// What ids of opinions and reports begin with.
+const CONCERN: &str = "Concern";
+
 /// The ciphers of global ids and cursors.
 pub struct Opaque {
     registry: &'static Registry,
@@ -32,6 +35,8 @@ pub struct Opaque {
     ids: Vec<(Aes128, Aes128)>,
     /// Of requests for grants, which are no noun.
     requests: Aes128,
+    /// Of opinions and reports, which are none either.
+    concerns: Aes128,
     by_type: HashMap<&'static str, usize>,
     sessions: (Aes128, Aes128),
     cursors: Aes256Gcm,
@@ -105,6 +110,7 @@ impl Opaque {
                 .collect(),
             sessions: halves(derive(master, "id/login_session")),
             requests: halves(derive(master, "id/grant_request")).0,
+            concerns: halves(derive(master, "id/concern")).0,
             cursors: Aes256Gcm::new(&Array::from(derive(master, "cursor"))),
             nonces: derive(master, "cursor/nonce"),
             tags: derive(master, "tag"),
@@ -181,6 +187,19 @@ impl Opaque {
         let (_, sealed) = text.split_once('_').filter(|(of, _)| *of == REQUEST)?;
         let block: [u8; 16] = URL_SAFE_NO_PAD.decode(sealed).ok()?.try_into().ok()?;
         Some(Uuid::from_bytes(decrypt(&self.requests, block)))
+    }
+
+    /// The id of an opinion or a report.
+    pub fn concern_id(&self, id: Uuid) -> String {
+        let sealed = encrypt(&self.concerns, *id.as_bytes());
+        format!("{CONCERN}_{}", URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The opinion or report that an id names; none for one that cannot name any.
+    pub fn open_concern_id(&self, text: &str) -> Option<Uuid> {
+        let (_, sealed) = text.split_once('_').filter(|(of, _)| *of == CONCERN)?;
+        let block: [u8; 16] = URL_SAFE_NO_PAD.decode(sealed).ok()?.try_into().ok()?;
+        Some(Uuid::from_bytes(decrypt(&self.concerns, block)))
     }
 
     /// A tag over these parts: equal parts give equal tags, and nothing else can be told from one.

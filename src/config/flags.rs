@@ -545,6 +545,8 @@ limits! {
     opens_per_hour: "opens-per-hour", "XUEJI_OPENS_PER_HOUR";
     /// Duties that an account may give to substitutes in an hour [default: 30]
     delegations_per_hour: "delegations-per-hour", "XUEJI_DELEGATIONS_PER_HOUR";
+    /// Opinions and reports that an account may raise in an hour [default: 5]
+    concerns_per_hour: "concerns-per-hour", "XUEJI_CONCERNS_PER_HOUR";
     /// Minutes for which a record is open, at most 1440 [default: 60]
     open_minutes: "open-minutes", "XUEJI_OPEN_MINUTES";
     /// Days in which a record that was opened must be reviewed, at most 31 [default: 3]

@@ -203,6 +203,8 @@ pub struct Exceptional {
     pub opens_per_hour: u32,
     /// Duties that an account may give in an hour.
     pub delegations_per_hour: u32,
+    /// Opinions and reports that an account may raise in an hour.
+    pub concerns_per_hour: u32,
     /// Minutes for which a record is open.
     pub open_minutes: u32,
     /// Days in which a record that was opened must be reviewed.
@@ -228,6 +230,7 @@ impl Exceptional {
             checks_per_hour: flags.checks_per_hour.unwrap_or(60),
             opens_per_hour: flags.opens_per_hour.unwrap_or(5),
             delegations_per_hour: flags.delegations_per_hour.unwrap_or(30),
+            concerns_per_hour: flags.concerns_per_hour.unwrap_or(5),
             open_minutes: flags.open_minutes.unwrap_or(60),
             review_days: flags.review_days.unwrap_or(3),
             delegation_days: flags.delegation_days.unwrap_or(31),

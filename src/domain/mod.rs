@@ -7,6 +7,7 @@ pub mod act;
 pub mod attendance;
 pub mod audit;
 pub mod backup;
+pub mod concern;
 pub mod contact;
 pub mod destruction;
 pub mod emergency;

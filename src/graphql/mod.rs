@@ -24,6 +24,7 @@ pub mod attendance;
 pub mod audit;
 pub mod class_group;
 pub mod class_membership;
+pub mod concern;
 pub mod contact;
 pub mod course;
 pub mod disclosure;

@@ -6,6 +6,7 @@ use super::access_review::AccessReviewMutation;
 use super::account_management::AccountMutation;
 use super::attendance::AttendanceMutation;
 use super::audit::EmergencyMutation;
+use super::concern::ConcernMutation;
 use super::contact::ContactMutation;
 use super::exam::ExamMutation;
 use super::exceptional::ExceptionalMutation;
@@ -31,4 +32,5 @@ pub struct Mutation(
     AccountMutation,
     EmergencyMutation,
     RetentionMutation,
+    ConcernMutation,
 );

@@ -12,6 +12,7 @@ use xueji_entity::value::{Language, code};
 
 use super::account_management::ApiClientQuery;
 use super::audit::AuditQuery;
+use super::concern::ConcernQuery;
 use super::engine::output::AnyNode;
 use super::engine::roots::Roots;
 use super::error::{to_server, without_caller};
@@ -38,6 +39,7 @@ struct Parts(
     ApiClientQuery,
     AuditQuery,
     RetentionQuery,
+    ConcernQuery,
 );
 
 /// Where every question starts. Its fields are answered one after the other: the library runs them side by side and

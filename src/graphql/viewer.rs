@@ -4,6 +4,7 @@ use async_graphql::{Context, Object, Result as GraphResult, SimpleObject};
 
 use super::account::Account;
 use super::class_group::ClassGroup;
+use super::concern::{self, Concern};
 use super::engine::output::{Connection, FilterOf, One, OrderOf, list_args};
 use super::login_session::{LoginSession, SignIn};
 use super::query::{fail, graph};
@@ -316,6 +317,11 @@ impl Viewer {
     async fn sessions(&self, ctx: &Context<'_>) -> GraphResult<Vec<LoginSession>> {
         let own = sessions::own(&self.cx).await.map_err(|error| graph(fail(ctx, error)))?;
         Ok(own.into_iter().map(|listed| LoginSession::of(&self.cx, listed)).collect())
+    }
+
+    /// What you raised about a school, with the answers, from the newest (我的意见与举报).
+    async fn concerns(&self, ctx: &Context<'_>) -> GraphResult<Vec<Concern>> {
+        concern::own(&self.cx).await.map_err(|error| graph(fail(ctx, error)))
     }
 
     /// The sign-in before the last one, to notice one that was not yours; null when there was none (上次登录).

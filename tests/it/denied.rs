@@ -32,6 +32,8 @@ const QUESTIONS: &[&str] = &[
     "account.senior",
     "audit.read",
     "client.list",
+    "concern.feedback",
+    "concern.misuse",
     "incident.report",
     "retention.due",
     "session.list",
@@ -39,6 +41,9 @@ const QUESTIONS: &[&str] = &[
 
 /// Acts on what is one's own, which need no line of the policy; `sign_in::listed` says that they reach nothing else.
 const OWN: &[&str] = &["viewerSessionEnd"];
+
+/// Acts that the policy gives to everybody who is signed in; `concerns` says at which schools alone they do something.
+const EVERYBODYS: &[&str] = &["concernRaise"];
 
 /// A well-formed act on the first class; none for a field that this test does not know.
 fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json::Value)> {
@@ -179,6 +184,16 @@ fn act(field: &str, app: &App, seed: &Seed) -> Option<(&'static str, serde_json:
             "mutation($input: DestructionBatchInput!) { destructionExecute(input: $input) { records } }",
             json!({ "input": { "batchId": uuid::Uuid::now_v7() } }),
         )),
+        "concernRaise" => Some((
+            "mutation($input: ConcernRaiseInput!) { concernRaise(input: $input) { concernId } }",
+            json!({ "input": {
+                "schoolId": app.id("organisation", seed.schools[0].id), "kind": "FEEDBACK", "text": "a wish",
+            } }),
+        )),
+        "concernAnswer" => Some((
+            "mutation($input: ConcernAnswerInput!) { concernAnswer(input: $input) { concernId } }",
+            json!({ "input": { "concernId": "Concern_AAAAAAAAAAAAAAAAAAAAAA", "answer": "it was done" } }),
+        )),
         "studentRestrict" => Some((
             "mutation($input: StudentRestrictInput!) { studentRestrict(input: $input) { restrictionId } }",
             json!({ "input": {
@@ -253,8 +268,10 @@ async fn an_act_is_refused_to_whom_the_policy_does_not_give_it() {
         assert_eq!(answer.code(), "UNAUTHENTICATED", "{field}: {}", answer.text);
         let mut refused = 0;
         for (who, person) in everybody(&app, &seed) {
-            let may = person.holding().any(|held| {
-                let pair = Pair { role: policy.roles.id(&held.role).unwrap(), reach: held.reach };
+            let held = person
+                .holding()
+                .map(|held| Pair { role: policy.roles.id(&held.role).unwrap(), reach: held.reach });
+            let may = held.chain([Pair::ANYONE]).any(|pair| {
                 policy.actions.may(&[pair], policy.actions.id(name).unwrap()).is_some()
             });
             if !may {
@@ -263,6 +280,12 @@ async fn an_act_is_refused_to_whom_the_policy_does_not_give_it() {
                 assert!(answer.body["data"].is_null(), "{who}: {}", answer.text);
                 refused += 1;
             }
+        }
+        if EVERYBODYS.contains(&field.as_str()) {
+            assert!(
+                policy.actions.may(&[Pair::ANYONE], policy.actions.id(name).unwrap()).is_some()
+            );
+            continue;
         }
         assert!(refused > 10, "{field} was refused to {refused}");
     }
@@ -300,6 +323,7 @@ fn question(field: &str, id: &str) -> Option<String> {
         "destructionItems" => format!("{{ destructionItems(batchId: \"{id}\") {{ studentId }} }}"),
         "destructionCertificates" => "{ destructionCertificates { id } }".to_owned(),
         "restrictions" => "{ restrictions { id } }".to_owned(),
+        "concerns" => "{ concerns(kind: MISUSE) { id } }".to_owned(),
         _ if list => format!("{{ {field} {{ totalCount nodes {{ id }} }} }}"),
         _ => {
             let one = LISTS

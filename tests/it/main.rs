@@ -20,6 +20,7 @@ mod canary;
 mod catalogue;
 mod columns;
 mod command;
+mod concerns;
 mod concurrency;
 mod contact;
 mod delegation;

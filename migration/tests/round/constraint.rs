@@ -5,14 +5,14 @@ use sea_orm::{
     EntityTrait, IntoActiveModel, QueryFilter, SqlErr, sea_query::Expr,
 };
 use xueji_entity::{
-    access_grant, account,
+    access_grant, account, concern,
     enrollment::{self, EnrollmentState},
     exam_course, guardian, guardianship,
     lifecycle::Lifecycle,
     organisation, sanction, school_authority, score, student,
     value::{
         AccessGrantId, AccountId, ExamCourseId, Guarded, GuardianId, GuardianshipId, Narrative,
-        OrganisationId, PersonName, SanctionId, SchoolAuthorityId, ScoreId, Thousandths,
+        OrganisationId, PersonName, SanctionId, SchoolAuthorityId, ScoreId, Sealed, Thousandths,
     },
 };
 
@@ -28,6 +28,7 @@ pub(crate) async fn all_bite(connection: &DatabaseConnection, seed: &Seed) -> Re
     scores(connection, seed).await?;
     students(connection, seed).await?;
     sanctions(connection, seed).await?;
+    concerns(connection, seed).await?;
     logins(connection, seed).await
 }
 
@@ -325,6 +326,49 @@ async fn sanctions(connection: &DatabaseConnection, seed: &Seed) -> Result<(), D
         .into_active_model()
         .insert(connection)
         .await?;
+    Ok(())
+}
+
+/// Reports have no satisfaction, opinions have one of five, and what is answered has all of an answer.
+async fn concerns(connection: &DatabaseConnection, seed: &Seed) -> Result<(), DbErr> {
+    let raised = |kind, satisfaction| concern::Model {
+        id: sea_orm::prelude::Uuid::now_v7(),
+        kind,
+        organisation_id: seed.school,
+        raised_by_id: seed.account,
+        named: false,
+        text: Sealed::from_bytes(vec![1]),
+        satisfaction,
+        state: concern::ConcernState::Open,
+        answer: None,
+        answered_by_id: None,
+        raised_at: instant(),
+        answered_at: None,
+    };
+    let (feedback, misuse) = (concern::ConcernKind::Feedback, concern::ConcernKind::Misuse);
+    for (kind, satisfaction) in [(feedback, 0), (feedback, 6), (misuse, 3)] {
+        let untrue = raised(kind, Some(satisfaction)).into_active_model();
+        refused(untrue.insert(connection).await, "ck_concern_satisfaction");
+    }
+    let answer = || Some(Sealed::from_bytes(vec![2]));
+    let whole = concern::Model {
+        state: concern::ConcernState::Answered,
+        answer: answer(),
+        answered_by_id: Some(seed.account),
+        answered_at: Some(instant()),
+        ..raised(feedback, Some(5))
+    };
+    for (untrue, check) in [
+        (concern::Model { answer: None, ..whole.clone() }, "ck_concern_answer"),
+        (concern::Model { answered_by_id: None, ..whole.clone() }, "ck_concern_answered_by_id"),
+        (concern::Model { answered_at: None, ..whole.clone() }, "ck_concern_answered_at"),
+        (concern::Model { answer: answer(), ..raised(misuse, None) }, "ck_concern_answer"),
+    ] {
+        refused(untrue.into_active_model().insert(connection).await, check);
+    }
+    for row in [raised(misuse, None), raised(feedback, None), whole] {
+        assert_eq!(row.clone().into_active_model().insert(connection).await?, row);
+    }
     Ok(())
 }
 

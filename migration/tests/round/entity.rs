@@ -47,6 +47,7 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
         audit,
         class_group,
         class_membership,
+        concern,
         course,
         credential,
         data_key,
@@ -137,6 +138,8 @@ pub(crate) async fn all_fit(connection: &DatabaseConnection) -> Result<(), DbErr
     offers::<e::enrollment::EnrollmentState>(connection, "enrollment", "state").await?;
     offers::<e::class_membership::MembershipKind>(connection, "class_membership", "kind").await?;
     offers::<e::archive::ArchiveState>(connection, "archive", "state").await?;
+    offers::<e::concern::ConcernKind>(connection, "concern", "kind").await?;
+    offers::<e::concern::ConcernState>(connection, "concern", "state").await?;
     offers::<e::archive_item::ArchiveCategory>(connection, "archive_item", "category").await?;
     offers::<e::attendance::AttendanceKind>(connection, "attendance", "kind").await?;
     offers::<e::sanction::SanctionState>(connection, "sanction", "state").await?;

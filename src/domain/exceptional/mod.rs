@@ -8,7 +8,8 @@ pub mod reveal;
 pub mod review;
 
 /// The names of the limits by the hour, as figures and refusals have them.
-pub const LIMITS: [&str; 4] = [open::LIMIT, reveal::LIMIT, check::LIMIT, delegate::LIMIT];
+pub const LIMITS: [&str; 5] =
+    [open::LIMIT, reveal::LIMIT, check::LIMIT, delegate::LIMIT, super::concern::LIMIT];
 
 pub(super) use delegate::too_many_pairs;
 use xueji_entity::value::{Guarded, Narrative};

@@ -294,12 +294,11 @@ fn tables(registry: &Registry) -> Vec<Sealed> {
             of_student: noun.shape.hangs.of_student(),
         })
         .filter(|sealed| !sealed.columns.is_empty())
-        .chain([Sealed {
-            // No noun: nobody is shown a credential.
-            table: "credential",
-            columns: vec!["totp_secret"],
-            of_student: false,
-        }])
+        .chain([
+            // No nouns: nobody is shown a credential, and what was raised has a reach of its own.
+            Sealed { table: "credential", columns: vec!["totp_secret"], of_student: false },
+            Sealed { table: "concern", columns: vec!["text", "answer"], of_student: false },
+        ])
         .collect()
 }
 

@@ -9,6 +9,7 @@
 
 pub(in crate::store) mod account;
 mod client;
+mod concern;
 mod destroy;
 mod facts;
 mod gift;
@@ -40,6 +41,7 @@ use crate::error::{Error, Result};
 use crate::store::immediate;
 pub use account::{Member, NewAccount, NewCode, Person, Subject, Whose};
 pub use client::{ListedClient, NewClient};
+pub use concern::{Concern, NewConcern, Raised};
 pub use destroy::{Batch, Executed, Frozen};
 pub use facts::Found;
 pub use gift::{Ground, Named, Receiver, Request, RoleAt, RoleOnFile, Site};
@@ -75,6 +77,8 @@ pub struct Tx {
     replayed: bool,
     /// What a try found nothing of: it counts and is on record as denied.
     missed: Option<Line>,
+    /// The line of the act names nobody.
+    unnamed: bool,
 }
 
 impl std::fmt::Debug for Tx {
@@ -109,6 +113,7 @@ impl Tx {
             note: None,
             replayed: false,
             missed: None,
+            unnamed: false,
         })
     }
 
@@ -172,7 +177,7 @@ impl Tx {
         let touched = std::mem::take(&mut self.touched);
         let outcome = if self.missed.is_some() { "denied" } else { "done" };
         let line = self.missed.take().unwrap_or_else(|| Line::done(&touched));
-        let line = line.noting(self.note.take());
+        let line = line.noting(self.note.take()).withholding(self.unnamed);
         let keys = self.store.log_keys()?;
         self.execute(&audit(&keys, &self.caller, self.now, self.action, line)?).await?;
         let events = std::mem::take(&mut self.events);

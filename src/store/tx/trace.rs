@@ -58,6 +58,8 @@ pub(super) struct Line {
     row: Option<Key>,
     columns: Option<String>,
     detail: Option<String>,
+    /// Neither who acted nor what leads there is said.
+    unnamed: bool,
 }
 
 impl Line {
@@ -106,12 +108,21 @@ impl Line {
             },
             columns: (!columns.is_empty()).then(|| columns.join(" ")),
             detail: (!detail.is_empty()).then(|| json!(detail).to_string()),
+            unnamed: false,
         }
     }
 
     /// The same with a sentence of the act, where no row says what was done.
     pub(super) fn noting(mut self, note: Option<String>) -> Self {
         self.detail = note.or(self.detail);
+        self
+    }
+
+    /// The same without who acted, if that is withheld: no account, grants, policy lines, purpose, request or address.
+    /// Such a line lies in no school and no region, so nobody reads it by [`audit_lines`](crate::store::audit_lines); it
+    /// keeps that the act was done, when, and on which row.
+    pub(super) fn withholding(mut self, unnamed: bool) -> Self {
+        self.unnamed = unnamed;
         self
     }
 
@@ -143,6 +154,7 @@ impl Line {
                 | Error::Unavailable
                 | Error::Internal(_) => error.code().to_owned(),
             }),
+            unnamed: false,
         }
     }
 }
@@ -164,8 +176,8 @@ impl Store {
         error: Error,
     ) -> Error {
         let keys = self.log_keys();
-        let statement =
-            keys.and_then(|keys| audit(&keys, caller, now, action, Line::denied(&error)));
+        let line = Line::denied(&error).withholding(action.denied_unnamed());
+        let statement = keys.and_then(|keys| audit(&keys, caller, now, action, line));
         let statement = match statement {
             Ok(statement) => statement,
             Err(other) => return other,
@@ -189,11 +201,13 @@ pub(super) fn audit(
     action: Action,
     line: Line,
 ) -> Result<InsertStatement> {
-    let (grants, rules) = right(caller, action);
+    let told = !line.unnamed;
+    let (grants, rules) = if told { right(caller, action) } else { (None, None) };
+    let request = if told { caller.request_id.as_ref() } else { "" };
     let line = vec![
         Datum::Uuid(Some(Uuid::now_v7())),
         Datum::Instant(now),
-        Datum::Uuid(Some(caller.account().uuid())),
+        Datum::Uuid(told.then(|| caller.account().uuid())),
         Datum::text(action.name()),
         Datum::text(line.outcome.to_value()),
         Datum::Text(line.noun.map(str::to_owned)),
@@ -201,12 +215,12 @@ pub(super) fn audit(
         Datum::Uuid(line.row.and_then(|row| row.student)),
         Datum::Text(line.columns),
         Datum::text(caller.session.policy.version.as_str()),
-        Datum::text(caller.request_id.as_ref()),
+        Datum::text(request),
         Datum::Text(line.detail),
-        Datum::Text(caller.purpose.as_deref().map(str::to_owned)),
+        Datum::Text(caller.purpose.as_deref().filter(|_| told).map(str::to_owned)),
         Datum::Text(grants),
         Datum::Text(rules),
-        Datum::Text(caller.client.map(|client| client.to_string())),
+        Datum::Text(caller.client.filter(|_| told).map(|client| client.to_string())),
     ];
     written(keys, line)
 }

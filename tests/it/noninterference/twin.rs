@@ -181,6 +181,7 @@ impl Base {
             checks_per_hour: many,
             opens_per_hour: many,
             delegations_per_hour: many,
+            concerns_per_hour: many,
             ..Exceptional::default()
         };
         for _ in 0..2 {

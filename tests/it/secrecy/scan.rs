@@ -28,7 +28,10 @@ const CHECK: &str = "mutation($input: IdentityNumberCheckInput!) {
     identityNumberCheck(input: $input) { registered } }";
 
 /// What stands in sealed columns only after the acts of [`use_it`].
-const WRITTEN: [&str; 3] = ["13912345678", "mkwritten@example.com", "北京市朝阳区Mkwritten"];
+const WRITTEN: [&str; 4] =
+    ["13912345678", "mkwritten@example.com", "北京市朝阳区Mkwritten", "Mkwrittenasaconcern"];
+const CONCERN: &str =
+    "mutation($input: ConcernRaiseInput!) { concernRaise(input: $input) { concernId } }";
 
 /// Everything that touches sealed values: reads by everybody, filters, acts, refusals.
 async fn use_it(app: &App, seed: &Seed, truth: &Truth) {
@@ -51,7 +54,13 @@ async fn use_it(app: &App, seed: &Seed, truth: &Truth) {
     assert_eq!(*checked.at("/identityNumberCheck/registered"), true);
     let read = "query($id: ID!) { student(id: $id) { contactVersion } }";
     let version = registrar.query(read, json!({ "id": id })).await;
-    let [phone, email, address] = WRITTEN;
+    let [phone, email, address, concern] = WRITTEN;
+    let school = app.id("organisation", seed.schools[0].id);
+    let raised = json!({ "input": { "schoolId": school, "kind": "FEEDBACK", "text": concern } });
+    registrar.query(CONCERN, raised).await.data();
+    let principal = app.principal(seed.schools[0].id);
+    let read = principal.ask("{ concerns(kind: FEEDBACK) { text } }").await;
+    assert_eq!(*read.at("/concerns/0/text"), concern);
     let input = json!({ "input": {
         "studentId": id, "version": version.at("/student/contactVersion"),
         "phone": phone, "email": email, "currentAddress": address,
