@@ -2,7 +2,7 @@
 //! answers, byte for byte, after the same number of statements.
 //!
 //! `schema` is what may be asked, `pool` what questions are filled with, `generate` and `values` make them, `twin` makes
-//! the databases with the values of `other` and what `answered` names, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
+//! the databases with the values of `other` and what `answered` and `raised` say, `both` asks them, `run` asks one person's questions, `shrink` makes a finding small, `outlets` lists
 //! what is set aside. `promise` is the test; with the feature `leaks` it is tested itself, by `leaks`.
 
 mod answered;
@@ -16,6 +16,7 @@ mod outlets;
 mod pool;
 #[cfg(not(feature = "leaks"))]
 mod promise;
+mod raised;
 mod run;
 mod schema;
 mod shrink;

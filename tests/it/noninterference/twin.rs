@@ -24,8 +24,8 @@ use xueji::store::codec::Codec;
 use super::answered::Answered;
 use super::other::{behind_mask, moved, nothing, plain, text};
 use super::pool::Continuation;
-use super::run;
 use super::schema::Schema;
+use super::{raised, run};
 use crate::support::app::App;
 use crate::support::callers::Person;
 use crate::support::everybody::everybody;
@@ -152,6 +152,7 @@ impl Base {
         }
         app.plant_colleagues().await;
         app.plant_opened(&seed).await;
+        raised::plant(&app, &seed, &people).await;
         delete_copies(&app).await;
         cross_references(&app).await;
         let empty = empty_exam(&app, &seed).await;
@@ -287,11 +288,12 @@ async fn part(
     differences.added = Truth::of(two).await.rows.len() - rows_before;
     differences.removed = Truth::of(one).await.rows.len() - rows_before;
     let answered = Answered::of(one, &truth, &person);
+    let raised_by = raised::told(one, &truth, &person).await;
     // Values.
     let transaction = two.db().begin().await.unwrap();
     for noun in REGISTRY.nouns() {
         for row in in_order(&truth, noun) {
-            if own(noun, row, account) || answered.names(row) {
+            if own(noun, row, account) || answered.names(row) || raised_by.contains(&row.id) {
                 continue;
             }
             let codec = &*one.codec();
@@ -303,6 +305,7 @@ async fn part(
     }
     transaction.commit().await.unwrap();
     others_requests(two, base, account).await;
+    raised::part(two, &truth, &person, account, &base.people).await;
     scored_elsewhere(two, base, &truth, &oracle).await;
     let known = Known::of(&truth, &oracle);
     let explains = explains(one, &person);
